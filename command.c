@@ -1,0 +1,698 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Commands: the grammar of the writable files. A write is cut into lines, a
+ * line into words, and the words are checked before anything is locked.
+ *
+ * How writes become lines is described at gdl_session_write().
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/capability.h>
+#include <linux/ctype.h>
+#include <linux/fs.h>
+#include <linux/kstrtox.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/overflow.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/stdarg.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+#include <linux/user_namespace.h>
+
+#include "gpu_dma_lock.h"
+
+#define LINE_MAX_LEN	4095
+#define WRITE_MAX_LEN	SZ_64K
+
+/* The most that one command prints: an id or an error, and a newline. */
+#define RESULT_MAX_LEN	32
+
+#define WORDS_MAX	6
+
+/* An open file that is written to. */
+struct gdl_session {
+	gdl_line_fn run;			/* C */
+	struct file *file;			/* C: whose opener's capability counts */
+	struct mutex mutex;			/* protects all that follows */
+	bool written;
+	bool closing;
+	char *results;				/* of the last write */
+	size_t results_len, results_size;
+	size_t read_pos;
+	size_t rest_len;			/* of a line not ended yet */
+	char rest[LINE_MAX_LEN + 1];
+};
+
+static const char blanks[] = " \t";
+
+/* Numbers are decimal, or hex with 0x; no sign, no octal. */
+static int parse_u64(const char *word, u64 *value)
+{
+	bool hex = word[0] == '0' && tolower(word[1]) == 'x';
+
+	if (!isdigit(word[0]))
+		return -EINVAL;
+	return kstrtou64(word, hex ? 16 : 10, value);
+}
+
+/* A number of bytes, with K, M, G or T behind it for powers of 1024. */
+static int parse_bytes(char *word, u64 *bytes)
+{
+	static const char suffixes[] = "KMGT";
+	size_t len = strlen(word);
+	const char *suffix = NULL;
+	u64 unit = 1;
+	int ret;
+
+	if (len)
+		suffix = strchr(suffixes, word[len - 1]);
+	if (suffix) {
+		unit <<= 10 * (suffix - suffixes + 1);
+		word[len - 1] = '\0';
+	}
+	ret = parse_u64(word, bytes);
+	if (ret)
+		return ret;
+	return check_mul_overflow(*bytes, unit, bytes) ? -ERANGE : 0;
+}
+
+static int parse_limit(char *word, u64 *limit)
+{
+	if (!strcmp(word, "max")) {
+		*limit = GDL_UNLIMITED;
+		return 0;
+	}
+	return parse_bytes(word, limit);
+}
+
+static void print_result(struct gdl_session *session, const char *fmt, ...)
+	__printf(2, 3);
+
+static void print_result(struct gdl_session *session, const char *fmt, ...)
+{
+	size_t room = session->results_size - session->results_len;
+	va_list args;
+
+	va_start(args, fmt);
+	session->results_len += vscnprintf(session->results +
+					   session->results_len, room, fmt, args);
+	va_end(args);
+}
+
+static int cmd_create_agent(struct gdl_session *session, int argc, char **argv)
+{
+	u64 id, limit = GDL_UNLIMITED;
+	int ret = parse_u64(argv[1], &id);
+
+	if (!ret && argc > 2)
+		ret = parse_limit(argv[2], &limit);
+	return ret ?: gdl_agent_create(id, limit);
+}
+
+/*
+ * Its ledger buffers and declared contexts are freed; what the kernel holds for
+ * it becomes agent 0's.
+ */
+static int remove_agent(u64 id)
+{
+	struct gdl_agent *agent;
+	int ret = gdl_agent_remove_begin(id, &agent);
+
+	if (ret)
+		return ret;
+	gdl_binding_drop_agent(agent);
+	/* Who found the agent before has published what he made for it. */
+	synchronize_rcu();
+	gdl_lock_drop_agent(agent);
+	gdl_buffer_hand_over(agent);
+	gdl_attachment_hand_over(id);
+	gdl_context_hand_over(id);
+	/* An uncharge that saw the agent through a buffer may still be at it. */
+	synchronize_rcu();
+	gdl_agent_remove_end(agent);
+	return 0;
+}
+
+static int cmd_remove_agent(struct gdl_session *session, int argc, char **argv)
+{
+	u64 id;
+	int ret = parse_u64(argv[1], &id);
+
+	return ret ?: remove_agent(id);
+}
+
+static int set_quota(int argc, char **argv)
+{
+	u64 id, limit, device;
+	int ret = parse_u64(argv[0], &id);
+
+	if (!ret)
+		ret = parse_limit(argv[1], &limit);
+	if (ret)
+		return ret;
+	if (argc < 3 || !strcmp(argv[2], "all"))
+		return gdl_agent_set_quota(id, limit);
+	ret = parse_u64(argv[2], &device);
+	return ret ?: gdl_agent_set_device_quota(id, limit, device);
+}
+
+static int cmd_set_quota(struct gdl_session *session, int argc, char **argv)
+{
+	return set_quota(argc - 1, argv + 1);
+}
+
+static int cmd_set_capacity(struct gdl_session *session, int argc, char **argv)
+{
+	u64 device, limit;
+	int ret = parse_u64(argv[1], &device);
+
+	if (!ret)
+		ret = parse_limit(argv[2], &limit);
+	return ret ?: gdl_device_set_capacity(device, limit);
+}
+
+static int cmd_allocate(struct gdl_session *session, int argc, char **argv)
+{
+	u64 agent, size, device, id;
+	int ret = parse_u64(argv[1], &agent);
+
+	if (!ret)
+		ret = parse_bytes(argv[2], &size);
+	if (!ret && !size)
+		ret = -EINVAL;
+	if (!ret)
+		ret = parse_u64(argv[3], &device);
+	if (!ret)
+		ret = gdl_buffer_allocate(agent, size, device, &id);
+	if (!ret)
+		print_result(session, "%llu\n", id);
+	return ret;
+}
+
+static int cmd_free(struct gdl_session *session, int argc, char **argv)
+{
+	u64 id;
+	int ret = parse_u64(argv[1], &id);
+
+	return ret ?: gdl_lock_free_buffer(id);
+}
+
+/* The two ids that many commands begin with. */
+static int parse_ids(char **argv, u64 *first, u64 *second)
+{
+	int ret = parse_u64(argv[1], first);
+
+	return ret ?: parse_u64(argv[2], second);
+}
+
+/* cgroup:PATH or pid:N; exactly one of @path and @pid is set. */
+static int parse_target(const char *word, const char **path, u64 *pid)
+{
+	*path = NULL;
+	if (!strncmp(word, "cgroup:", 7) && word[7]) {
+		*path = word + 7;
+		return 0;
+	}
+	if (!strncmp(word, "pid:", 4))
+		return parse_u64(word + 4, pid);
+	return -EINVAL;
+}
+
+static int cmd_bind(struct gdl_session *session, int argc, char **argv)
+{
+	const char *path;
+	u64 agent, pid;
+	int ret = parse_u64(argv[1], &agent);
+
+	if (!ret)
+		ret = parse_target(argv[2], &path, &pid);
+	if (ret)
+		return ret;
+	return path ? gdl_bind_cgroup(agent, path) : gdl_bind_pid(agent, pid);
+}
+
+static int cmd_unbind(struct gdl_session *session, int argc, char **argv)
+{
+	const char *path;
+	u64 agent, pid;
+	int ret = parse_u64(argv[1], &agent);
+
+	if (!ret)
+		ret = parse_target(argv[2], &path, &pid);
+	if (ret)
+		return ret;
+	return path ? gdl_unbind_cgroup(agent, path) :
+		      gdl_unbind_pid(agent, pid);
+}
+
+static int cmd_lock(struct gdl_session *session, int argc, char **argv)
+{
+	u64 buffer, agent, timeout = U64_MAX;
+	/* Who closes the file may be exiting: nothing could end his wait. */
+	bool nowait = session->closing ||
+		      (argc > 4 && !strcmp(argv[4], "nowait"));
+	int ret, mode;
+
+	ret = parse_ids(argv, &buffer, &agent);
+	if (ret)
+		return ret;
+	mode = match_string(gdl_lock_mode_names, GDL_NR_LOCK_MODES, argv[3]);
+	if (mode < 0)
+		return -EINVAL;
+	if (argc > 4 && strcmp(argv[4], "nowait"))
+		ret = parse_u64(argv[4], &timeout);
+	return ret ?: gdl_lock(buffer, agent, mode, nowait, timeout);
+}
+
+static int cmd_unlock(struct gdl_session *session, int argc, char **argv)
+{
+	u64 buffer, agent;
+	int ret = parse_ids(argv, &buffer, &agent);
+
+	return ret ?: gdl_unlock(buffer, agent);
+}
+
+static int cmd_create_context(struct gdl_session *session, int argc,
+			      char **argv)
+{
+	u64 agent, device, id;
+	int ret = parse_ids(argv, &agent, &device);
+
+	if (!ret)
+		ret = gdl_context_declare(agent, device, &id);
+	if (!ret)
+		print_result(session, "%llu\n", id);
+	return ret;
+}
+
+static int cmd_destroy_context(struct gdl_session *session, int argc,
+			       char **argv)
+{
+	u64 id;
+	int ret = parse_u64(argv[1], &id);
+
+	return ret ?: gdl_context_destroy(id);
+}
+
+static int cmd_switch_context(struct gdl_session *session, int argc,
+			      char **argv)
+{
+	u64 device, id;
+	int ret = parse_ids(argv, &device, &id);
+
+	return ret ?: gdl_context_switch(device, id);
+}
+
+static int cmd_policy(struct gdl_session *session, int argc, char **argv)
+{
+	int policy = match_string(gdl_policy_names, GDL_NR_POLICIES, argv[1]);
+
+	return policy < 0 ? -EINVAL : gdl_probe_set_policy(policy);
+}
+
+static int cmd_reset_stats(struct gdl_session *session, int argc, char **argv)
+{
+	gdl_stats_reset();
+	gdl_probe_reset_missed();
+	gdl_lock_reset_longest_wait();
+	return 0;
+}
+
+static const struct command {
+	const char *name;
+	const char *args;
+	int min_args, max_args;
+	int (*run)(struct gdl_session *session, int argc, char **argv);
+} commands[] = {
+	{ "create_agent", " ID [QUOTA]", 1, 2, cmd_create_agent },
+	{ "remove_agent", " ID", 1, 1, cmd_remove_agent },
+	{ "set_quota", " AGENT BYTES|max [DEV]", 2, 3, cmd_set_quota },
+	{ "set_capacity", " DEV BYTES|max", 2, 2, cmd_set_capacity },
+	{ "bind", " AGENT cgroup:PATH|pid:N", 2, 2, cmd_bind },
+	{ "unbind", " AGENT cgroup:PATH|pid:N", 2, 2, cmd_unbind },
+	{ "allocate", " AGENT SIZE DEV", 3, 3, cmd_allocate },
+	{ "free", " BUFFER", 1, 1, cmd_free },
+	{ "lock", " BUFFER AGENT shared|exclusive [nowait|TIMEOUT_MS]", 3, 4,
+	  cmd_lock },
+	{ "unlock", " BUFFER AGENT", 2, 2, cmd_unlock },
+	{ "create_context", " AGENT DEV", 2, 2, cmd_create_context },
+	{ "destroy_context", " CONTEXT", 1, 1, cmd_destroy_context },
+	{ "switch_context", " DEV CONTEXT", 2, 2, cmd_switch_context },
+	{ "policy", " off|audit|enforce", 1, 1, cmd_policy },
+	{ "reset_stats", "", 0, 0, cmd_reset_stats },
+};
+
+/* Cut @line into words; return how many, more than WORDS_MAX if too many. */
+static int split(char *line, char **argv)
+{
+	int argc = 0;
+
+	for (;;) {
+		line += strspn(line, blanks);
+		if (!*line)
+			return argc;
+		if (argc == WORDS_MAX)
+			return argc + 1;
+		argv[argc++] = line;
+		line += strcspn(line, blanks);
+		if (*line)
+			*line++ = '\0';
+	}
+}
+
+/**
+ * gdl_command_control() - run a line of the file control
+ * @session: receives the result
+ * @line: the line, without its newline; blank lines do nothing
+ *
+ * Context: May sleep.
+ * Return: 0, -EINVAL not a command or not its arguments, -ERANGE a number does
+ * not fit, or what the command returned.
+ */
+int gdl_command_control(struct gdl_session *session, char *line)
+{
+	const struct command *command;
+	char *argv[WORDS_MAX];
+	int argc = split(line, argv);
+
+	if (!argc)
+		return 0;
+	for (command = commands; command < commands + ARRAY_SIZE(commands);
+	     command++) {
+		if (strcmp(argv[0], command->name))
+			continue;
+		if (argc - 1 < command->min_args ||
+		    argc - 1 > command->max_args)
+			return -EINVAL;
+		return command->run(session, argc, argv);
+	}
+	return -EINVAL;
+}
+
+/**
+ * gdl_command_quota() - run a line of the file quotas: AGENT BYTES|max [DEVICE]
+ * @session: not used
+ * @line: the line, without its newline; blank lines do nothing
+ *
+ * Context: May sleep.
+ * Return: 0, -EINVAL malformed, -ERANGE a number does not fit, -ENODEV,
+ * -ENOSPC with GDL_AGENTS_MAX agents, -ENOMEM.
+ */
+int gdl_command_quota(struct gdl_session *session, char *line)
+{
+	char *argv[WORDS_MAX];
+	int argc = split(line, argv);
+
+	if (!argc)
+		return 0;
+	if (argc < 2 || argc > 3)
+		return -EINVAL;
+	return set_quota(argc, argv);
+}
+
+static int results_make_room(struct gdl_session *session)
+{
+	size_t size = session->results_size;
+	char *results;
+
+	if (session->results_len + RESULT_MAX_LEN <= size)
+		return 0;
+	size = size ? size * 2 : SZ_256;
+	results = kvmalloc(size, GFP_KERNEL);
+	if (!results)
+		return -ENOMEM;
+	if (session->results_len)
+		memcpy(results, session->results, session->results_len);
+	kvfree(session->results);
+	session->results = results;
+	session->results_size = size;
+	return 0;
+}
+
+static bool is_blank(const char *line, size_t len)
+{
+	while (len && strchr(blanks, *line) && *line) {
+		line++;
+		len--;
+	}
+	return !len;
+}
+
+/* Run one line of @len bytes at @line, which is writable and has room for NUL. */
+static int run_line(struct gdl_session *session, char *line, size_t len)
+{
+	size_t printed;
+	int ret;
+
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	ret = results_make_room(session);
+	if (ret)
+		return ret;
+	if (is_blank(line, len))
+		return 0;
+	printed = session->results_len;
+	gdl_stat_inc(GDL_STAT_COMMANDS);
+	if (memchr(line, '\0', len)) {
+		ret = -EINVAL;
+	} else {
+		line[len] = '\0';
+		ret = session->run(session, line);
+	}
+	if (ret)
+		gdl_stat_inc(GDL_STAT_COMMANDS_FAILED);
+	if (ret)
+		print_result(session, "%pe\n", ERR_PTR(ret));
+	else if (session->results_len == printed)
+		print_result(session, "ok\n");
+	return ret;
+}
+
+/* Append to the unfinished line; drop it, -E2BIG, if that makes it too long. */
+static int rest_append(struct gdl_session *session, const char *buf, size_t len)
+{
+	if (session->rest_len + len > LINE_MAX_LEN) {
+		session->rest_len = 0;
+		return -E2BIG;
+	}
+	memcpy(session->rest + session->rest_len, buf, len);
+	session->rest_len += len;
+	return 0;
+}
+
+static int run_rest(struct gdl_session *session)
+{
+	size_t len = session->rest_len;
+
+	session->rest_len = 0;
+	return run_line(session, session->rest, len);
+}
+
+/*
+ * Run the line at @buf, of @len bytes and ended by a newline, behind what
+ * earlier writes left of it.
+ */
+static int run_ended_line(struct gdl_session *session, char *buf, size_t len)
+{
+	int ret;
+
+	if (!session->rest_len && len <= LINE_MAX_LEN)
+		return run_line(session, buf, len);
+	ret = rest_append(session, buf, len);
+	return ret ?: run_rest(session);
+}
+
+/* What is behind the last newline of a write. */
+static int take_rest(struct gdl_session *session, char *buf, size_t len,
+		     bool alone)
+{
+	int ret = rest_append(session, buf, len);
+
+	if (ret)
+		return ret;
+	return alone ? run_rest(session) : 0;
+}
+
+/* Run the lines in @buf; return how many bytes were taken, or an error. */
+static ssize_t run_lines(struct gdl_session *session, char *buf, size_t len,
+			 bool cut)
+{
+	bool first = !session->written;
+	size_t done = 0;
+	char *newline;
+	int ret = 0;
+
+	session->written = true;
+	while (done < len) {
+		newline = memchr(buf + done, '\n', len - done);
+		if (!newline)
+			break;
+		ret = run_ended_line(session, buf + done,
+				     newline - (buf + done));
+		if (ret)
+			return done ?: ret;
+		done = newline - buf + 1;
+		cond_resched();
+	}
+	if (done == len)
+		return done;
+	if (cut && done)
+		return done;
+	ret = take_rest(session, buf + done, len - done, first && !done);
+	if (ret)
+		return done ?: ret;
+	return len;
+}
+
+/**
+ * gdl_session_open() - begin to take commands from an open file
+ * @file: the file
+ * @run: runs one line of it
+ *
+ * Context: May sleep.
+ * Return: The session, or NULL if there was no memory.
+ */
+struct gdl_session *gdl_session_open(struct file *file, gdl_line_fn run)
+{
+	struct gdl_session *session = kzalloc(sizeof(*session),
+					      GFP_KERNEL_ACCOUNT);
+
+	if (!session)
+		return NULL;
+	mutex_init(&session->mutex);
+	session->file = file;
+	session->run = run;
+	return session;
+}
+
+static bool may_command(const struct gdl_session *session)
+{
+	return file_ns_capable(session->file, &init_user_ns, CAP_SYS_ADMIN);
+}
+
+/**
+ * gdl_session_close() - end a session; runs a line that was never ended
+ * @session: from gdl_session_open()
+ *
+ * A lock in that line is not waited for.
+ *
+ * Context: May sleep.
+ */
+void gdl_session_close(struct gdl_session *session)
+{
+	session->closing = true;
+	if (session->rest_len && run_rest(session))
+		gdl_stat_inc(GDL_STAT_COMMANDS_FAILED_AT_CLOSE);
+	kvfree(session->results);
+	mutex_destroy(&session->mutex);
+	kfree(session);
+}
+
+static ssize_t write_locked(struct gdl_session *session,
+			    const char __user *buf, size_t count)
+{
+	size_t len = min_t(size_t, count, WRITE_MAX_LEN);
+	ssize_t ret;
+	char *lines;
+
+	lockdep_assert_held(&session->mutex);
+	/* One byte more, for the NUL behind a last line without a newline. */
+	lines = kvmalloc(len + 1, GFP_KERNEL);
+	if (!lines)
+		return -ENOMEM;
+	ret = -EFAULT;
+	if (!copy_from_user(lines, buf, len)) {
+		session->results_len = 0;
+		session->read_pos = 0;
+		ret = run_lines(session, lines, len, len < count);
+	}
+	kvfree(lines);
+	return ret;
+}
+
+/**
+ * gdl_session_write() - take a write to the file
+ * @session: from gdl_session_open()
+ * @buf: the lines
+ * @count: bytes
+ *
+ * The lines run in order, up to the first that fails. Of a write over 64 KiB
+ * the whole lines within its first 64 KiB are taken. What is behind the last
+ * newline waits for its rest in the next write, or for the close; but a first
+ * write without any newline runs at once.
+ *
+ * Context: May sleep.
+ * Return: How many bytes were taken: whole lines that succeeded, and a rest
+ * that was kept. If the first line failed, its error; -EPERM if the opener of
+ * the file lacks CAP_SYS_ADMIN, -E2BIG if that line is over 4095 bytes,
+ * -EINTR, -EFAULT, -ENOMEM.
+ */
+ssize_t gdl_session_write(struct gdl_session *session, const char __user *buf,
+			  size_t count)
+{
+	ssize_t ret;
+
+	if (!may_command(session))
+		return -EPERM;
+	if (!count)
+		return 0;
+	if (mutex_lock_killable(&session->mutex))
+		return -EINTR;
+	ret = write_locked(session, buf, count);
+	mutex_unlock(&session->mutex);
+	return ret;
+}
+
+static ssize_t read_usage(struct gdl_session *session, char *usage, size_t size)
+{
+	size_t len = 0;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
+		len += scnprintf(usage + len, size - len, "%s%s\n",
+				 commands[i].name, commands[i].args);
+	return len;
+}
+
+/**
+ * gdl_session_read() - read the results of the last write
+ * @session: from gdl_session_open()
+ * @buf: receives them
+ * @count: bytes at most
+ *
+ * One line a command: what it printed, "ok", or its error. Where nothing was
+ * written yet: the list of commands.
+ *
+ * Context: May sleep.
+ * Return: How many bytes were read, 0 at the end; -EINTR, -EFAULT, -ENOMEM.
+ */
+ssize_t gdl_session_read(struct gdl_session *session, char __user *buf,
+			 size_t count)
+{
+	char *usage = NULL;
+	loff_t pos;
+	ssize_t ret;
+
+	if (mutex_lock_killable(&session->mutex))
+		return -EINTR;
+	pos = session->read_pos;
+	if (session->written) {
+		ret = simple_read_from_buffer(buf, count, &pos,
+					      session->results,
+					      session->results_len);
+	} else {
+		usage = kmalloc(PAGE_SIZE, GFP_KERNEL);
+		ret = usage ? simple_read_from_buffer(buf, count, &pos, usage,
+						      read_usage(session, usage,
+								 PAGE_SIZE)) :
+			      -ENOMEM;
+		kfree(usage);
+	}
+	session->read_pos = pos;
+	mutex_unlock(&session->mutex);
+	return ret;
+}

@@ -1,0 +1,597 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Buffers: every GEM object, dma-buf and ledger entry there is, each once.
+ *
+ * Two indexes lead to a buffer. The tree gdl_buffers has all of them by id: it
+ * is what commands look up and what /proc walks, and its lock decides who frees
+ * a buffer and whom it is charged to. The hash table objects has the real ones
+ * by the address of a kernel object, which is a key only: it is never followed.
+ * See object.c.
+ *
+ * Buffers are freed after a grace period: who finds one under rcu_read_lock()
+ * may read it until rcu_read_unlock(), and needs no reference.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/rhashtable.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "gpu_dma_lock.h"
+#include "trace.h"
+
+/* More than an address of real memory can have: a size nobody can mean. */
+#define REAL_SIZE_MAX	BIT_ULL(52)
+
+static DEFINE_XARRAY_FLAGS(gdl_buffers, XA_FLAGS_LOCK_IRQ);
+static struct rhashtable objects;
+static struct kmem_cache *buffer_cache;
+static u64 last_id;			/* under xa_lock */
+static u64 held_id;			/* under xa_lock: see next_id() */
+static void (*on_locked_gone)(u64 id);
+
+/* Marks the buffers in gdl_buffers that there is a lock of. */
+#define LOCKED	XA_MARK_0
+
+const char * const gdl_kind_names[GDL_NR_KINDS] = {
+	[GDL_KIND_GEM]		= "gem",
+	[GDL_KIND_DMABUF]	= "dmabuf",
+	[GDL_KIND_LEDGER]	= "ledger",
+};
+
+static const struct rhashtable_params object_params = {
+	.key_len	= sizeof_field(struct gdl_buffer, object),
+	.key_offset	= offsetof(struct gdl_buffer, object),
+	.head_offset	= offsetof(struct gdl_buffer, node),
+	.automatic_shrinking = true,
+};
+
+static void buffer_free_rcu(struct rcu_head *head)
+{
+	struct gdl_buffer *b = container_of(head, struct gdl_buffer, rcu);
+
+	put_pid(b->pid);
+	kmem_cache_free(buffer_cache, b);
+}
+
+static struct gdl_buffer *buffer_alloc(enum gdl_kind kind, u64 size,
+				       struct task_struct *task, gfp_t gfp)
+{
+	struct gdl_buffer *b = kmem_cache_zalloc(buffer_cache, gfp);
+
+	if (!b)
+		return NULL;
+	b->size = size;
+	b->kind = kind;
+	b->created = jiffies;
+	b->lock_mode = GDL_LOCK_NONE;
+	b->pid = get_pid(task_tgid(task));
+	/* Not get_task_comm(): on older kernels that takes a lock. */
+	strscpy(b->comm, task->comm, sizeof(b->comm));
+	return b;
+}
+
+/**
+ * gdl_buffer_remove() - take a buffer out of the tables and uncharge it
+ * @b: the buffer, found under rcu_read_lock()
+ *
+ * Context: Any but hard interrupt.
+ * Return: Whether this call did it. Of several callers one does: whoever gets it
+ * out of the tree.
+ */
+bool gdl_buffer_remove(struct gdl_buffer *b)
+{
+	struct gdl_device_quota *dq;
+	unsigned long flags;
+	bool found, locked;
+
+	if (b->object)
+		rhashtable_remove_fast(&objects, &b->node, object_params);
+	xa_lock_irqsave(&gdl_buffers, flags);
+	found = __xa_erase(&gdl_buffers, b->id) == b;
+	dq = b->dq;
+	locked = b->locked;
+	xa_unlock_irqrestore(&gdl_buffers, flags);
+	if (!found)
+		return false;
+	if (locked)
+		on_locked_gone(b->id);
+	trace_gdl_buffer_free(b, dq);
+	gdl_uncharge(dq, b->size);
+	gdl_stat_inc(GDL_STAT_BUFFERS_FREED);
+	gdl_dbg("buffer %llu of %llu bytes freed\n", b->id, b->size);
+	call_rcu(&b->rcu, buffer_free_rcu);
+	return true;
+}
+
+/* Charge @b to @dq; where the policy is to be enforced, only within the limits. */
+static int real_charge(struct gdl_buffer *b, bool enforce)
+{
+	if (enforce)
+		return gdl_try_charge(b->dq, b->size);
+	b->overrun = gdl_charge(b->dq, b->size) &&
+		     gdl_policy_get() == GDL_POLICY_ENFORCE;
+	return 0;
+}
+
+/*
+ * The id for a new buffer. The first id of each XA_CHUNK_SIZE is not given away
+ * but reserved until the next such: it holds the tree's nodes for the ids that
+ * follow, which else were made and freed with each buffer that is alone there.
+ * Without memory for it they are, that is all.
+ */
+static u64 next_id(gfp_t gfp)
+{
+	u64 id = ++last_id;
+
+	if (id % XA_CHUNK_SIZE)
+		return id;
+	__xa_cmpxchg(&gdl_buffers, id, NULL, XA_ZERO_ENTRY, gfp);
+	__xa_erase(&gdl_buffers, held_id);
+	held_id = id;
+	return ++last_id;
+}
+
+static int tree_insert(struct gdl_buffer *b, gfp_t gfp)
+{
+	unsigned long flags;
+	int ret;
+
+	xa_lock_irqsave(&gdl_buffers, flags);
+	b->id = next_id(gfp);
+	ret = __xa_insert(&gdl_buffers, b->id, b, gfp);
+	xa_unlock_irqrestore(&gdl_buffers, flags);
+	return ret;
+}
+
+/**
+ * gdl_buffer_create() - charge a new real buffer and put it into the tree
+ * @kind: its kind
+ * @device: where it is
+ * @size: bytes
+ * @task: who makes it; his agent is charged
+ * @enforce: refuse it if that passes a limit
+ *
+ * It is not shown before it has a kernel object, see gdl_buffer_set_object().
+ *
+ * Context: Any but hard interrupt. Caller holds rcu_read_lock(). Does not sleep.
+ * Return: The buffer; -EDQUOT or -ENOSPC where it is refused, -ENOMEM, counted,
+ * where it is lost.
+ */
+struct gdl_buffer *gdl_buffer_create(enum gdl_kind kind,
+				     struct gdl_device *device, u64 size,
+				     struct task_struct *task, bool enforce)
+{
+	const gfp_t gfp = GFP_ATOMIC | __GFP_NOWARN;
+	struct gdl_buffer *b;
+	int ret = -ENOMEM;
+
+	if (size > REAL_SIZE_MAX)
+		goto lost;
+	b = buffer_alloc(kind, size, task, gfp);
+	if (!b)
+		goto lost;
+	b->dq = gdl_agent_device_quota(gdl_agent_of(task), device, gfp);
+	if (!b->dq)
+		goto lost_free;
+	ret = real_charge(b, enforce);
+	if (ret)
+		goto refused;
+	ret = tree_insert(b, gfp);
+	if (ret)
+		goto lost_charged;
+	gdl_stat_inc(GDL_STAT_BUFFERS_CREATED);
+	gdl_dbg("buffer %llu of %llu bytes created\n", b->id, size);
+	trace_gdl_buffer_create(b, b->dq);
+	return b;
+
+lost_charged:
+	gdl_uncharge(b->dq, size);
+lost_free:
+	buffer_free_rcu(&b->rcu);
+lost:
+	gdl_stat_inc(GDL_STAT_BUFFERS_LOST);
+	return ERR_PTR(-ENOMEM);
+refused:
+	buffer_free_rcu(&b->rcu);
+	return ERR_PTR(ret);
+}
+
+/**
+ * gdl_buffer_set_object() - make a buffer the one at an address
+ * @b: a new real buffer
+ * @object: the address; a buffer that is there already is stale, and dropped
+ *
+ * Context: As gdl_buffer_create().
+ * Return: False if there was no memory: the buffer is removed, and counted lost.
+ */
+bool gdl_buffer_set_object(struct gdl_buffer *b, const void *object)
+{
+	struct gdl_buffer *old;
+
+	b->object = object;
+	for (;;) {
+		old = rhashtable_lookup_get_insert_fast(&objects, &b->node,
+							object_params);
+		if (!old)
+			return true;
+		if (IS_ERR(old))
+			break;
+		if (gdl_buffer_remove(old))
+			gdl_stat_inc(GDL_STAT_BUFFERS_STALE);
+	}
+	gdl_buffer_remove(b);
+	gdl_stat_inc(GDL_STAT_BUFFERS_LOST);
+	return false;
+}
+
+/**
+ * gdl_buffer_of_object() - find the buffer at an address
+ * @object: the address
+ *
+ * Context: Caller holds rcu_read_lock().
+ * Return: The buffer, or NULL.
+ */
+struct gdl_buffer *gdl_buffer_of_object(const void *object)
+{
+	return rhashtable_lookup(&objects, &object, object_params);
+}
+
+/**
+ * gdl_buffer_object_gone() - a kernel object behind a buffer is gone
+ * @b: the buffer, found under rcu_read_lock(); gone itself with the last object
+ * @live: which, GDL_LIVE_*
+ *
+ * Context: Any but hard interrupt.
+ */
+void gdl_buffer_object_gone(struct gdl_buffer *b, int live)
+{
+	if (!(atomic_fetch_andnot(live, &b->live) & ~live))
+		gdl_buffer_remove(b);
+}
+
+/**
+ * gdl_buffer_of_claim() - find a buffer that may have no kernel object yet
+ * @id: its id
+ *
+ * Context: Caller holds rcu_read_lock().
+ * Return: The buffer, or NULL.
+ */
+struct gdl_buffer *gdl_buffer_of_claim(u64 id)
+{
+	return xa_load(&gdl_buffers, id);
+}
+
+/**
+ * gdl_buffer_lookup() - find a buffer
+ * @id: its id
+ *
+ * Context: Caller holds rcu_read_lock().
+ * Return: The buffer, or NULL.
+ */
+struct gdl_buffer *gdl_buffer_lookup(u64 id)
+{
+	struct gdl_buffer *b = gdl_buffer_of_claim(id);
+
+	return b && atomic_read(&b->live) ? b : NULL;
+}
+
+static bool is_gem(const struct gdl_buffer *b, const struct gdl_agent *agent)
+{
+	return b->kind == GDL_KIND_GEM;
+}
+
+static bool is_any(const struct gdl_buffer *b, const struct gdl_agent *agent)
+{
+	return true;
+}
+
+static bool is_ledger_of(const struct gdl_buffer *b,
+			 const struct gdl_agent *agent)
+{
+	return b->kind == GDL_KIND_LEDGER && READ_ONCE(b->dq)->agent == agent;
+}
+
+/* Remove each buffer that @match picks; return how many. */
+static unsigned long remove_matching(bool (*match)(const struct gdl_buffer *b,
+						   const struct gdl_agent *agent),
+				     const struct gdl_agent *agent)
+{
+	unsigned long removed = 0, id = 0;
+	struct gdl_buffer *b;
+
+	for (;;) {
+		rcu_read_lock();
+		b = xa_find(&gdl_buffers, &id, ULONG_MAX, XA_PRESENT);
+		if (b && match(b, agent))
+			removed += gdl_buffer_remove(b);
+		rcu_read_unlock();
+		if (!b)
+			return removed;
+		id++;
+		cond_resched();
+	}
+}
+
+/**
+ * gdl_buffer_drop_gem() - drm.ko has left, and every GEM object before it
+ *
+ * A buffer of one that is still here missed its release: it is stale.
+ *
+ * Context: May sleep.
+ */
+void gdl_buffer_drop_gem(void)
+{
+	unsigned long stale = remove_matching(is_gem, NULL);
+
+	while (stale--)
+		gdl_stat_inc(GDL_STAT_BUFFERS_STALE);
+}
+
+/**
+ * gdl_buffer_last_id() - the highest id given away so far
+ *
+ * Context: Any.
+ * Return: The id, 0 before the first.
+ */
+u64 gdl_buffer_last_id(void)
+{
+	return READ_ONCE(last_id);
+}
+
+/**
+ * gdl_buffer_next() - walk the buffers in the order of their ids
+ * @id: the lowest id wanted
+ *
+ * Context: Caller holds rcu_read_lock().
+ * Return: The first buffer from @id on that has an object, or NULL.
+ */
+struct gdl_buffer *gdl_buffer_next(u64 id)
+{
+	unsigned long index = id;
+	struct gdl_buffer *b;
+
+	b = xa_find(&gdl_buffers, &index, ULONG_MAX, XA_PRESENT);
+	while (b && !atomic_read(&b->live))
+		b = xa_find_after(&gdl_buffers, &index, ULONG_MAX, XA_PRESENT);
+	return b;
+}
+
+/**
+ * gdl_buffer_next_locked() - walk the buffers that there is a lock of
+ * @id: the lowest id wanted
+ *
+ * Context: Caller holds rcu_read_lock().
+ * Return: The first such buffer from @id on, or NULL.
+ */
+struct gdl_buffer *gdl_buffer_next_locked(u64 id)
+{
+	unsigned long index = id;
+
+	return xa_find(&gdl_buffers, &index, ULONG_MAX, LOCKED);
+}
+
+/**
+ * gdl_buffer_set_locked() - note that there is a lock of a buffer, or none
+ * @id: the buffer's id
+ * @locked: which
+ *
+ * If a buffer with a lock is removed, the function given to gdl_buffer_init()
+ * is called.
+ *
+ * Context: Any but hard interrupt. Does not sleep.
+ * Return: Whether there is such a buffer.
+ */
+bool gdl_buffer_set_locked(u64 id, bool locked)
+{
+	struct gdl_buffer *b;
+	unsigned long flags;
+
+	xa_lock_irqsave(&gdl_buffers, flags);
+	b = gdl_buffer_lookup(id);
+	if (b) {
+		WRITE_ONCE(b->locked, locked);
+		if (locked)
+			__xa_set_mark(&gdl_buffers, id, LOCKED);
+		else
+			__xa_clear_mark(&gdl_buffers, id, LOCKED);
+	}
+	xa_unlock_irqrestore(&gdl_buffers, flags);
+	return b;
+}
+
+/* Charge the ledger buffer @b and make it visible; its place is reserved. */
+static int ledger_publish(struct gdl_buffer *b, u64 agent_id, u64 device_id)
+{
+	struct gdl_device *device = gdl_device_lookup(device_id);
+	struct gdl_agent *agent = gdl_agent_lookup(agent_id);
+	unsigned long flags;
+	int ret;
+
+	if (!agent)
+		return -ENOENT;
+	if (!device)
+		return -ENODEV;
+	b->dq = gdl_agent_device_quota(agent, device, GFP_NOWAIT);
+	if (!b->dq)
+		return -ENOMEM;
+	ret = gdl_try_charge(b->dq, b->size);
+	if (ret)
+		return ret;
+	atomic_set(&b->live, GDL_LIVE_LEDGER);
+	xa_lock_irqsave(&gdl_buffers, flags);
+	__xa_store(&gdl_buffers, b->id, b, 0);
+	xa_unlock_irqrestore(&gdl_buffers, flags);
+	trace_gdl_buffer_create(b, b->dq);
+	return 0;
+}
+
+/**
+ * gdl_buffer_allocate() - account for memory that the kernel cannot see
+ * @agent_id: who holds it
+ * @size: bytes, not 0
+ * @device_id: where it is
+ * @id: receives the id of the new ledger buffer
+ *
+ * Context: May sleep.
+ * Return: 0, -ENOENT no such agent, -ENODEV no such device, -EDQUOT over the
+ * agent's quota, -ENOSPC over the device's capacity, -ENOMEM.
+ */
+int gdl_buffer_allocate(u64 agent_id, u64 size, u64 device_id, u64 *id)
+{
+	struct gdl_buffer *b = buffer_alloc(GDL_KIND_LEDGER, size, current,
+					    GFP_KERNEL);
+	int ret;
+
+	if (!b)
+		return -ENOMEM;
+	xa_lock_irq(&gdl_buffers);
+	b->id = next_id(GFP_NOWAIT);
+	xa_unlock_irq(&gdl_buffers);
+	ret = xa_reserve_irq(&gdl_buffers, b->id, GFP_KERNEL);
+	if (ret)
+		goto out_free;
+	rcu_read_lock();
+	*id = b->id;
+	ret = ledger_publish(b, agent_id, device_id);
+	rcu_read_unlock();
+	if (ret)
+		goto out_release;
+	gdl_stat_inc(GDL_STAT_LEDGER_ALLOCATED);
+	gdl_stat_inc(GDL_STAT_BUFFERS_CREATED);
+	return 0;
+
+out_release:
+	xa_erase_irq(&gdl_buffers, b->id);
+out_free:
+	buffer_free_rcu(&b->rcu);
+	return ret;
+}
+
+/**
+ * gdl_buffer_free() - give a ledger buffer back
+ * @id: its id
+ *
+ * Context: Does not sleep.
+ * Return: 0, -ENOENT no such buffer, -EINVAL it is a real one: the kernel frees
+ * that.
+ */
+int gdl_buffer_free(u64 id)
+{
+	struct gdl_buffer *b;
+	int ret = 0;
+
+	rcu_read_lock();
+	b = gdl_buffer_lookup(id);
+	if (!b)
+		ret = -ENOENT;
+	else if (b->kind != GDL_KIND_LEDGER)
+		ret = -EINVAL;
+	else if (!gdl_buffer_remove(b))
+		ret = -ENOENT;
+	rcu_read_unlock();
+	if (!ret)
+		gdl_stat_inc(GDL_STAT_LEDGER_FREED);
+	return ret;
+}
+
+/* Move the charge of the real buffer @b from @agent to agent 0. */
+static int hand_over(struct gdl_buffer *b, const struct gdl_agent *agent)
+{
+	struct gdl_device_quota *from = READ_ONCE(b->dq), *to;
+	unsigned long flags;
+
+	if (from->agent != agent)
+		return 0;
+	to = gdl_agent_device_quota(&gdl_host, from->device, GFP_NOWAIT);
+	if (!to)
+		return -ENOMEM;
+	xa_lock_irqsave(&gdl_buffers, flags);
+	if (xa_load(&gdl_buffers, b->id) == b) {
+		gdl_charge_move(from, to, b->size);
+		WRITE_ONCE(b->dq, to);
+	}
+	xa_unlock_irqrestore(&gdl_buffers, flags);
+	return 0;
+}
+
+/**
+ * gdl_buffer_hand_over() - empty an agent that is removed
+ * @agent: the agent; it cannot be found since a grace period
+ *
+ * Its ledger buffers are freed, its real ones become agent 0's, with their
+ * charge, whatever the quota of agent 0.
+ *
+ * Context: May sleep; tries again where memory is short. Caller holds
+ * gdl_agent_mutex.
+ */
+void gdl_buffer_hand_over(const struct gdl_agent *agent)
+{
+	unsigned long freed = remove_matching(is_ledger_of, agent);
+	unsigned long id = 0;
+	struct gdl_buffer *b;
+	int ret;
+
+	while (freed--)
+		gdl_stat_inc(GDL_STAT_LEDGER_FREED);
+	for (;;) {
+		ret = 0;
+		rcu_read_lock();
+		b = xa_find(&gdl_buffers, &id, ULONG_MAX, XA_PRESENT);
+		if (b)
+			ret = hand_over(b, agent);
+		rcu_read_unlock();
+		if (!b)
+			return;
+		if (ret)
+			schedule_timeout_uninterruptible(1);
+		else
+			id++;
+		cond_resched();
+	}
+}
+
+/**
+ * gdl_buffer_init() - make the tables
+ * @locked_gone: called when a buffer with a lock was removed, under
+ *	rcu_read_lock(); must not sleep
+ *
+ * Context: May sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int gdl_buffer_init(void (*locked_gone)(u64 id))
+{
+	int ret;
+
+	on_locked_gone = locked_gone;
+	buffer_cache = KMEM_CACHE(gdl_buffer, 0);
+	if (!buffer_cache)
+		return -ENOMEM;
+	ret = rhashtable_init(&objects, &object_params);
+	if (ret)
+		goto out_cache;
+	ret = xa_reserve_irq(&gdl_buffers, held_id, GFP_KERNEL);
+	if (!ret)
+		return 0;
+	rhashtable_destroy(&objects);
+out_cache:
+	kmem_cache_destroy(buffer_cache);
+	return ret;
+}
+
+/**
+ * gdl_buffer_exit() - forget all buffers
+ *
+ * No event and no command may come any more.
+ *
+ * Context: May sleep.
+ */
+void gdl_buffer_exit(void)
+{
+	remove_matching(is_any, NULL);
+	rcu_barrier();
+	rhashtable_destroy(&objects);
+	xa_destroy(&gdl_buffers);
+	kmem_cache_destroy(buffer_cache);
+}

@@ -1,0 +1,64 @@
+# shellcheck shell=bash
+# Putting together the guest's files; sourced after lib.sh.
+
+# guest_root DIR: the folders that every part of the initramfs must agree on, as
+# a later part's folder would replace an earlier part's link of the same name.
+guest_root()
+{
+	local name
+
+	mkdir -p "$1"/usr/{bin,sbin,lib,lib64}
+	for name in bin sbin lib lib64; do
+		ln -sfn "usr/$name" "$1/$name"
+	done
+}
+
+# is_elf FILE
+is_elf()
+{
+	local magic
+
+	[[ -f $1 ]] && IFS= LC_ALL=C read -r -n 4 magic 2>/dev/null <"$1" &&
+		[[ $magic == $'\x7fELF' ]]
+}
+
+# add_libraries DIR FILE: the shared libraries and the interpreter that a
+# program or library wants, at the paths where it looks for them. Files that
+# are not dynamically linked want none.
+add_libraries()
+{
+	local dir=$1 library
+
+	ldd "$2" 2>/dev/null | grep -oE '(^|[[:blank:]])/[^ ]+' |
+		while read -r library; do
+			mkdir -p "$dir${library%/*}"
+			[[ -e $dir$library ]] || cp -L "$library" "$dir$library"
+		done || true # ldd fails on a static program
+}
+
+# add_path DIR HOSTPATH GUESTPATH: a file or a folder, programs with libraries.
+add_path()
+{
+	local dir=$1 from=$2 to=$3 file
+
+	[[ $to != */ ]] || to+=${from##*/}
+	mkdir -p "$dir$(dirname -- "$to")"
+	if [[ -d $from ]]; then
+		mkdir -p "$dir$to"
+		cp -R --preserve=mode,timestamps -- "$from/." "$dir$to/"
+	else
+		cp -L --preserve=mode,timestamps -- "$from" "$dir$to"
+	fi
+	while IFS= read -r -d '' file; do
+		if is_elf "$file"; then
+			add_libraries "$dir" "$file"
+		fi
+	done < <(find "$dir$to" -type f \( -perm /111 -o -name '*.so*' \) -print0)
+}
+
+# pack_cpio DIR: as the kernel unpacks it, everything owned by root.
+pack_cpio()
+{
+	(cd "$1" && find . -mindepth 1 -print0 | LC_ALL=C sort -z |
+		cpio -o -0 -H newc --quiet --owner=+0:+0)
+}

@@ -1,0 +1,66 @@
+# shellcheck shell=bash
+# What a kernel log says about a run; sourced after lib.sh.
+
+# Lines that mean trouble, as extended regular expressions, one a line.
+TROUBLE='Kernel panic
+WARNING:
+\<BUG\>
+\<Oops\>
+KASAN:
+KCSAN:
+UBSAN:
+kmemleak: [0-9]+ new
+Call Trace
+general protection
+possible circular locking
+possible recursive locking
+possible irq lock inversion
+inconsistent lock state
+suspicious RCU
+Invalid wait context
+bad unlock balance
+held lock freed
+lock held when returning
+rcu.*(detected stalls|self-detected stall)
+rcu.*kthread starved
+blocked for more than [0-9]+ seconds
+soft lockup
+hard LOCKUP
+scheduling while atomic
+sleeping function called from invalid context
+refcount_t:
+list_(add|del) corruption
+Objects remaining
+ODEBUG:
+DMA-API:
+Unable to handle kernel
+invalid opcode:
+Bad page state
+double free
+slab.*[Cc]orrupt
+kobject.*initialized'
+
+# Lines that look like trouble and are not.
+HARMLESS='Spectre V2 : WARNING: Unprivileged eBPF'
+
+# full_log CONSOLE DMESG: the log read at the guest's end, and the console's
+# copy if there was no orderly end. A serial console ends its lines in CR LF.
+full_log()
+{
+	if [[ -s $2 ]]; then
+		cat -- "$2"
+	else
+		tr -d '\r' <"$1"
+	fi
+}
+
+# report_in LOG: shows LOG from shortly before its first line of trouble on;
+# fails if there is none.
+report_in()
+{
+	local first
+
+	first=$(grep -nE "$TROUBLE" "$1" | grep -vE "$HARMLESS" | head -n 1 | cut -d : -f 1)
+	[[ $first ]] || return 1
+	tail -n "+$((first > 5 ? first - 5 : 1))" "$1" | head -n 200
+}

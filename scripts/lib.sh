@@ -1,0 +1,104 @@
+# shellcheck shell=bash
+# Shared by the programs of this folder, which source it first.
+
+set -euo pipefail
+
+SCRIPTS=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+TOP=${SCRIPTS%/*}
+SELF=${0##*/}
+CACHE=${GDL_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/gpu_dma_lock}
+mkdir -p "$CACHE/locks"
+CACHE=$(cd -- "$CACHE" && pwd -P)
+
+# For the callers, the kernel's after load_kernel; named here for shellcheck.
+export TOP VERSION VMLINUX MODULES KDIR TREE CMDLINE
+
+# The runner's own failures end with this status, so that they are not taken
+# for a test's result (1), a kernel report (125) or a timeout (124).
+STATUS_RUNNER=126
+
+say()
+{
+	printf '%s: %s\n' "$SELF" "$*" >&2
+}
+
+die()
+{
+	say "$@"
+	exit "$STATUS_RUNNER"
+}
+
+# usage: the comment block at the top of the calling program is its usage text.
+usage()
+{
+	sed -n '2,/^$/s/^# \{0,1\}//p' "$SCRIPTS/$SELF"
+}
+
+bad_usage()
+{
+	say "$@"
+	usage >&2
+	exit "$STATUS_RUNNER"
+}
+
+# hold_lock NAME: waits for NAME and holds it until this process ends. A process
+# started meanwhile inherits it, so hold locks only while making things.
+hold_lock()
+{
+	local fd
+
+	exec {fd}>"$CACHE/locks/$1"
+	flock "$fd"
+}
+
+# make_dir PATH: an empty directory beside PATH, to be renamed to PATH when it is
+# complete; what a killed run left there goes away. The caller holds a lock.
+make_dir()
+{
+	rm -rf --one-file-system -- "$1.new"
+	mkdir -p -- "$1.new"
+	printf '%s\n' "$1.new"
+}
+
+# publish_dir PATH: what make_dir began is complete.
+publish_dir()
+{
+	rm -rf --one-file-system -- "$1"
+	mv -T -- "$1.new" "$1"
+}
+
+# load_kernel NAME: sets VERSION, VMLINUX, MODULES, KDIR, TREE, CMDLINE.
+load_kernel()
+{
+	local settings
+
+	settings=$("$SCRIPTS/kernel" "$1") || exit
+	eval "$settings"
+}
+
+# in_tree TREE COMMAND...: runs COMMAND in a Debian tree with proc mounted, in
+# a mount namespace of its own: no mount outlives it, whatever kills it, and
+# nobody who removes the tree can reach through it.
+in_tree()
+{
+	local tree=$1
+
+	shift
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	unshare --mount sh -c 'mount -t proc proc "$1/proc" && exec chroot "$@"' sh \
+		"$tree" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
+		LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"
+}
+
+# quietly COMMAND...: shows what COMMAND printed only if it fails.
+quietly()
+{
+	local output status=0
+
+	output=$("$@" 2>&1) || status=$?
+	if ((status)); then
+		printf '%s\n' "$output" >&2
+		say "failed with status $status: $*"
+	fi
+	return "$status"
+}

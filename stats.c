@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Counters: one set per CPU, summed when they are read. */
+
+#include <linux/cpumask.h>
+#include <linux/percpu.h>
+#include <linux/spinlock.h>
+#include <linux/string.h>
+
+#include "gpu_dma_lock.h"
+
+DEFINE_PER_CPU(struct gdl_stats, gdl_stats);
+
+/*
+ * What the counters stood at when they were last reset: a reset writes to no
+ * counter, so that it cannot lose an increment on another CPU.
+ */
+static struct gdl_stats base;
+static DEFINE_SPINLOCK(base_lock);
+
+static const char * const stat_names[GDL_NR_STATS] = {
+	[GDL_STAT_BUFFERS_CREATED]	= "buffers_created",
+	[GDL_STAT_BUFFERS_FREED]	= "buffers_freed",
+	[GDL_STAT_BUFFERS_ADOPTED]	= "buffers_adopted",
+	[GDL_STAT_BUFFERS_STALE]	= "buffers_stale",
+	[GDL_STAT_BUFFERS_LOST]		= "buffers_lost",
+	[GDL_STAT_ATTACHMENTS_STALE]	= "attachments_stale",
+	[GDL_STAT_ATTACHMENTS_LOST]	= "attachments_lost",
+	[GDL_STAT_CONTEXTS_STALE]	= "contexts_stale",
+	[GDL_STAT_CONTEXTS_LOST]	= "contexts_lost",
+	[GDL_STAT_DEVICES_LOST]		= "devices_lost",
+	[GDL_STAT_EXPORTERS_FULL]	= "exporters_full",
+	[GDL_STAT_LEDGER_ALLOCATED]	= "ledger_allocated",
+	[GDL_STAT_LEDGER_FREED]		= "ledger_freed",
+	[GDL_STAT_QUOTA_DENIED]		= "quota_denied",
+	[GDL_STAT_QUOTA_AUDITED]	= "quota_audited",
+	[GDL_STAT_CAPACITY_DENIED]	= "capacity_denied",
+	[GDL_STAT_CAPACITY_AUDITED]	= "capacity_audited",
+	[GDL_STAT_LOCKS_ACQUIRED]	= "locks_acquired",
+	[GDL_STAT_LOCKS_CONTENDED]	= "locks_contended",
+	[GDL_STAT_LOCKS_DEADLOCKS]	= "locks_deadlocks",
+	[GDL_STAT_LOCKS_TIMEOUTS]	= "locks_timeouts",
+	[GDL_STAT_LOCKS_WAIT_NS]	= "locks_wait_total_ns",
+	[GDL_STAT_LOCKS_DENIED]		= "locks_denied",
+	[GDL_STAT_LOCKS_AUDITED]	= "locks_audited",
+	[GDL_STAT_LOCKS_LOST]		= "locks_lost",
+	[GDL_STAT_COMMANDS]		= "commands",
+	[GDL_STAT_COMMANDS_FAILED]	= "commands_failed",
+	[GDL_STAT_COMMANDS_FAILED_AT_CLOSE] = "commands_failed_at_close",
+};
+
+/**
+ * gdl_stat_name() - the key of a counter in the stats file
+ * @stat: which counter
+ *
+ * Context: Any.
+ * Return: A constant string.
+ */
+const char *gdl_stat_name(enum gdl_stat stat)
+{
+	return stat_names[stat];
+}
+
+static void sum_all(struct gdl_stats *sum)
+{
+	const struct gdl_stats *s;
+	int cpu, i;
+
+	memset(sum, 0, sizeof(*sum));
+	for_each_possible_cpu(cpu) {
+		s = per_cpu_ptr(&gdl_stats, cpu);
+		for (i = 0; i < GDL_NR_STATS; i++)
+			sum->count[i] += READ_ONCE(s->count[i]);
+		for (i = 0; i < GDL_NR_PROBES; i++) {
+			sum->probe_hits[i] += READ_ONCE(s->probe_hits[i]);
+			sum->probe_failed[i] += READ_ONCE(s->probe_failed[i]);
+		}
+	}
+}
+
+/**
+ * gdl_stats_read() - sum the counters of all CPUs since the last reset
+ * @sum: receives the sums
+ *
+ * Context: Any but hard interrupt. Takes and releases a spinlock.
+ */
+void gdl_stats_read(struct gdl_stats *sum)
+{
+	int i;
+
+	spin_lock(&base_lock);
+	sum_all(sum);
+	for (i = 0; i < GDL_NR_STATS; i++)
+		sum->count[i] -= base.count[i];
+	for (i = 0; i < GDL_NR_PROBES; i++) {
+		sum->probe_hits[i] -= base.probe_hits[i];
+		sum->probe_failed[i] -= base.probe_failed[i];
+	}
+	spin_unlock(&base_lock);
+}
+
+/**
+ * gdl_stats_reset() - make every counter read as 0 from here on
+ *
+ * Context: Any but hard interrupt. Takes and releases a spinlock.
+ */
+void gdl_stats_reset(void)
+{
+	spin_lock(&base_lock);
+	sum_all(&base);
+	spin_unlock(&base_lock);
+}
+
+/**
+ * gdl_stats_lossy() - was anything lost since the module was loaded?
+ *
+ * Context: Any but hard interrupt.
+ * Return: Whether something could not be tracked: totals may be short then. A
+ * reset does not change it.
+ */
+bool gdl_stats_lossy(void)
+{
+	struct gdl_stats sum;
+	u64 lost;
+	int i;
+
+	sum_all(&sum);
+	lost = sum.count[GDL_STAT_BUFFERS_LOST] +
+	       sum.count[GDL_STAT_ATTACHMENTS_LOST] +
+	       sum.count[GDL_STAT_CONTEXTS_LOST] +
+	       sum.count[GDL_STAT_DEVICES_LOST];
+	for (i = 0; i < GDL_NR_PROBES; i++)
+		lost += sum.probe_failed[i];
+	return lost;
+}

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The races of agents_race.c with 2 CPUs.
+ *
+ * vm: --load --smp 2 --mem 1024 --timeout 240
+ */
+#include "agents_race.c"

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Contexts: every open DRM file is one of its opener's agent and of its device
+ * until the last process has closed it; declared ones come, switch and go by
+ * command.
+ *
+ * vm: --load --mem 512 --timeout 200
+ */
+#define _GNU_SOURCE
+#include <sys/prctl.h>
+
+#include "client.h"
+#include "gem.h"
+#include "life.h"
+#include "swarm.h"
+
+#define AGENT		5
+#define ROUNDS		1000
+#define DECLARED_MAX	65536	/* GDL_CONTEXTS_MAX */
+#define NONE		4000000000ULL
+
+static __u64 vgem, virtio;
+
+static long contexts_of(const char *column, __u64 value)
+{
+	struct swarm_table t;
+	long n;
+
+	swarm_load(&t, "contexts");
+	n = swarm_count_u64(&t, column, value);
+	swarm_unload(&t);
+	return n;
+}
+
+/* One text cell of the context with that @key; @buf is "" when there is none. */
+static const char *cell_of(const char *key, __u64 id, const char *column, char *buf, size_t size)
+{
+	struct swarm_table t;
+	long row;
+
+	swarm_load(&t, "contexts");
+	row = swarm_find_u64(&t, 0, key, id);
+	snprintf(buf, size, "%s", row < 0 ? "" : swarm_cell(&t, row, column));
+	swarm_unload(&t);
+	return buf;
+}
+
+static const char *state(__u64 id)
+{
+	static char buf[32];
+
+	return cell_of("ID", id, "STATE", buf, sizeof(buf));
+}
+
+static bool none_of(const void *arg)
+{
+	return !contexts_of("PID", *(const pid_t *)arg);
+}
+
+static bool goes(pid_t pid)
+{
+	return swarm_wait(none_of, &pid, LIFE_SECONDS);
+}
+
+/* For clients */
+
+static int card_fd = -1;
+
+static long run_open(long is_vgem, long render)
+{
+	prctl(PR_SET_NAME, "opener");
+	if (render)
+		card_fd = open("/dev/dri/renderD128", O_RDWR | O_CLOEXEC);
+	else
+		card_fd = gem_open(is_vgem ? "vgem" : "virtio_gpu");
+	return card_fd;
+}
+
+static long run_close(long fd, long unused)
+{
+	(void)unused;
+	return close(fd);
+}
+
+static long run_dup(long fd, long unused)
+{
+	(void)unused;
+	return dup(fd);
+}
+
+/* A child that has the file open as well, and only that. */
+static long run_fork(long a, long b)
+{
+	pid_t child = fork();
+
+	(void)a;
+	(void)b;
+	if (!child) {
+		prctl(PR_SET_PDEATHSIG, 0);
+		for (;;)
+			pause();
+	}
+	return child;
+}
+
+static void test_open(bool is_vgem)
+{
+	const char *name = is_vgem ? "vgem" : "virtio_gpu";
+	struct client c;
+	char buf[64];
+	long row_fd;
+
+	client_start(&c);
+	row_fd = client_call(&c, run_open, is_vgem, 0);
+	is(contexts_of("PID", c.pid), 1, "%s: an open card is a context", name);
+	is(swarm_get("contexts", "PID", c.pid, "DEVICE"), is_vgem ? vgem : virtio, "DEVICE");
+	is(swarm_get("contexts", "PID", c.pid, "AGENT"), 0, "AGENT");
+	is_str(cell_of("PID", c.pid, "KIND", buf, sizeof(buf)), "drm", "KIND");
+	is_str(cell_of("PID", c.pid, "STATE", buf, sizeof(buf)), "open", "STATE");
+	is_str(cell_of("PID", c.pid, "COMM", buf, sizeof(buf)), "opener", "COMM");
+	is(swarm_get("contexts", "PID", c.pid, "SWITCHES"), 0, "SWITCHES");
+	is(swarm_get("devices", "ID", is_vgem ? vgem : virtio, "CONTEXTS"), 1,
+	   "the device has one context");
+	client_call(&c, run_open, is_vgem, 0);
+	is(contexts_of("PID", c.pid), 2, "%s: opened twice it is two", name);
+	is(swarm_get("devices", "ID", is_vgem ? vgem : virtio, "CONTEXTS"), 2,
+	   "of the device as well");
+	client_call(&c, run_close, row_fd, 0);
+	is(contexts_of("PID", c.pid), 1, "%s: closed once it is one", name);
+	client_stop(&c, 0);
+	ok(goes(c.pid), "%s: a process that exits leaves none", name);
+	is(swarm_get("devices", "ID", is_vgem ? vgem : virtio, "CONTEXTS"), 0,
+	   "nor does the device have one");
+}
+
+static void test_shared(void)
+{
+	struct client c;
+	long fd, twin;
+	pid_t child;
+
+	client_start(&c);
+	fd = client_call(&c, run_open, 1, 0);
+	twin = client_call(&c, run_dup, fd, 0);
+	is(contexts_of("PID", c.pid), 1, "a duplicate is no new context");
+	client_call(&c, run_close, fd, 0);
+	is(contexts_of("PID", c.pid), 1, "the duplicate keeps it");
+	child = client_call(&c, run_fork, 0, 0);
+	is(life_rows("contexts"), 1, "nor is a child's");
+	client_call(&c, run_close, twin, 0);
+	is(life_rows("contexts"), 1, "the child keeps it");
+	kill(child, SIGKILL);
+	ok(goes(c.pid), "it goes with the child");
+	client_stop(&c, 0);
+
+	client_start(&c);
+	client_call(&c, run_open, 1, 0);
+	client_call(&c, run_open, 0, 0);
+	is(contexts_of("PID", c.pid), 2, "two cards are two contexts");
+	client_stop(&c, SIGKILL);
+	ok(goes(c.pid), "a process killed leaves none");
+}
+
+static void test_render_node(void)
+{
+	struct client c;
+
+	client_start(&c);
+	if (client_call(&c, run_open, 0, 1) < 0) {
+		skip("no render node");
+	} else {
+		is(contexts_of("PID", c.pid), 1, "an open render node is a context");
+		client_call(&c, run_close, client_call(&c, run_dup, 0, 0), 0);
+	}
+	client_stop(&c, 0);
+	ok(goes(c.pid), "and goes");
+}
+
+static __u64 declare(__u64 agent, __u64 device)
+{
+	int fd = swarm_open("control", O_RDWR);
+	char text[96], *result;
+	size_t len;
+	__u64 id = 0;
+
+	snprintf(text, sizeof(text), "create_context %llu %llu\n", agent, device);
+	if (write(fd, text, strlen(text)) > 0) {
+		result = swarm_slurp(fd, 4096, &len);
+		id = result ? swarm_result(result) : 0;
+		free(result);
+	}
+	close(fd);
+	return id;
+}
+
+static void test_declared(void)
+{
+	__u64 a, b, c;
+	char buf[64];
+
+	swarm_cmd("create_agent %d", AGENT);
+	a = declare(AGENT, vgem);
+	b = declare(AGENT, vgem);
+	c = declare(0, virtio);
+	ok(a && b > a && c > b, "three declared contexts have ids: %llu %llu %llu", a, b, c);
+	is(life_rows("contexts"), 3, "and rows");
+	is(swarm_get("contexts", "ID", a, "AGENT"), AGENT, "AGENT");
+	is(swarm_get("contexts", "ID", a, "DEVICE"), vgem, "DEVICE");
+	is(swarm_get("contexts", "ID", a, "PID"), getpid(), "PID");
+	is_str(cell_of("ID", a, "KIND", buf, sizeof(buf)), "declared", "KIND");
+	is_str(state(a), "idle", "one new is not active");
+	is_errno(swarm_cmd("switch_context %llu %llu", vgem, a), 0, "switched to");
+	is_str(state(a), "active", "it is");
+	is_str(state(b), "idle", "another is not");
+	is_errno(swarm_cmd("switch_context %llu %llu", virtio, c), 0, "switched on another device");
+	is_str(state(a), "active", "which changes nothing here");
+	is_str(state(c), "active", "but there");
+	swarm_cmd("switch_context %llu %llu", vgem, b);
+	is_str(state(a), "idle", "one switched away from is idle");
+	is_str(state(b), "active", "as there is one active");
+	swarm_cmd("switch_context %llu %llu", vgem, b);
+	swarm_cmd("switch_context %llu %llu", vgem, a);
+	is(swarm_get("contexts", "ID", a, "SWITCHES"), 2, "SWITCHES counts both times");
+	is(swarm_get("contexts", "ID", b, "SWITCHES"), 1, "but not to what is active already");
+	is(swarm_get("devices", "ID", vgem, "CONTEXTS"), 2, "the device has two contexts");
+	is_errno(swarm_cmd("destroy_context %llu", a), 0, "the active one is destroyed");
+	is_errno(swarm_cmd("destroy_context %llu", a), ENOENT, "but once");
+	is_str(state(b), "idle", "no other one is active for that");
+	ok(declare(0, vgem) > c, "no id is used twice");
+	is_errno(swarm_cmd("destroy_context %llu", c), 0, "agent 0's is destroyed");
+}
+
+static void test_errors(void)
+{
+	__u64 declared = declare(0, vgem), drm;
+	int card = gem_open("vgem");
+
+	drm = swarm_get("contexts", "PID", getpid(), "ID");
+	if (drm == declared)
+		drm = declared + 1;
+	while (strcmp(state(drm), "open") && drm < declared + 64)
+		drm++;
+	is_errno(swarm_cmd("create_context %d %llu", 77, vgem), ENOENT, "no such agent");
+	is_errno(swarm_cmd("create_context 0 %llu", NONE), ENODEV, "no such device");
+	is_errno(swarm_cmd("create_context 0"), EINVAL, "a word missing");
+	is_errno(swarm_cmd("create_context 0 %llu 1", vgem), EINVAL, "a word too many");
+	is_errno(swarm_cmd("create_context 0 x"), EINVAL, "not a number");
+	is_errno(swarm_cmd("create_context 0 -"), EINVAL, "the row of no device");
+	is_errno(swarm_cmd("switch_context %llu %llu", NONE, declared), ENODEV,
+		 "switch on no device");
+	is_errno(swarm_cmd("switch_context %llu %llu", vgem, NONE), ENOENT,
+		 "switch to no context");
+	is_errno(swarm_cmd("switch_context %llu %llu", virtio, declared), ENOENT,
+		 "switch to another device's");
+	is_errno(swarm_cmd("switch_context %llu %llu", vgem, drm), EINVAL,
+		 "switch to an open file");
+	is_errno(swarm_cmd("switch_context %llu", vgem), EINVAL, "switch to nothing");
+	is_errno(swarm_cmd("destroy_context %llu", drm), EINVAL, "destroy an open file");
+	is_errno(swarm_cmd("destroy_context %llu", NONE), ENOENT, "destroy what is not");
+	is_errno(swarm_cmd("destroy_context"), EINVAL, "destroy nothing");
+	is_str(state(drm), "open", "the open file is as it was");
+	is_str(state(declared), "idle", "so is the declared one");
+	is_errno(swarm_cmd("destroy_context %llu", declared), 0, "which goes");
+	close(card);
+	is_str(state(drm), "", "as the file does");
+}
+
+/* Agent 5 has a declared context from test_declared(). */
+static void test_remove_agent(void)
+{
+	struct client c;
+	long fd;
+
+	client_start(&c);
+	is_errno(swarm_cmd("bind %d pid:%d", AGENT, c.pid), 0, "a process of agent %d", AGENT);
+	fd = client_call(&c, run_open, 1, 0);
+	is(swarm_get("contexts", "PID", c.pid, "AGENT"), AGENT, "its file is the agent's");
+	is(contexts_of("AGENT", AGENT), 2, "as a declared one");
+	is_errno(swarm_cmd("remove_agent %d", AGENT), 0, "the agent is removed");
+	is(contexts_of("AGENT", AGENT), 0, "it has no contexts");
+	is(contexts_of("PID", c.pid), 1, "the file is still open");
+	is(swarm_get("contexts", "PID", c.pid, "AGENT"), 0, "as agent 0's");
+	swarm_cmd("create_agent %d", AGENT);
+	is(contexts_of("AGENT", AGENT), 0, "a new agent of that id has none");
+	is(swarm_get("contexts", "PID", c.pid, "AGENT"), 0, "the file stays agent 0's");
+	client_call(&c, run_close, fd, 0);
+	is(contexts_of("PID", c.pid), 0, "and goes when it is closed");
+	client_stop(&c, 0);
+	swarm_cmd("remove_agent %d", AGENT);
+}
+
+/* Lines of create_context, as many in a write as it takes. */
+static long declare_many(__u64 agent, long count, int *err)
+{
+	char text[32], *all;
+	int fd = swarm_open("control", O_WRONLY);
+	long done = 0, len, n;
+
+	len = snprintf(text, sizeof(text), "create_context %llu %llu\n", agent, vgem);
+	all = malloc(len * count + 1);
+	for (n = 0; n < count; n++)
+		memcpy(all + n * len, text, len);
+	*err = 0;
+	while (done < count) {
+		n = write(fd, all + done * len, (count - done) * len);
+		if (n <= 0) {
+			*err = errno;
+			break;
+		}
+		done += n / len;
+	}
+	free(all);
+	close(fd);
+	return done;
+}
+
+static void test_cap(void)
+{
+	long had = life_rows("contexts"), done;
+	int err;
+
+	swarm_cmd("create_agent 9");
+	done = declare_many(9, DECLARED_MAX + 1, &err);
+	is(done, DECLARED_MAX - had, "there can be %d declared contexts", DECLARED_MAX);
+	is_errno(err, ENOSPC, "and not one more");
+	is(life_rows("contexts"), DECLARED_MAX, "all have rows");
+	is(swarm_get("devices", "ID", vgem, "CONTEXTS"), DECLARED_MAX, "the device has them");
+	is_errno(swarm_cmd("remove_agent 9"), 0, "their agent goes");
+	is(life_rows("contexts"), had, "and they with it");
+	ok(declare(0, vgem), "there is room again");
+}
+
+static void test_rounds(void)
+{
+	int i, fd;
+
+	for (i = 0; i < ROUNDS; i++) {
+		fd = open(i & 1 ? "/dev/dri/card0" : "/dev/dri/card1", O_RDWR);
+		if (fd < 0)
+			bail("opening a card");
+		close(fd);
+	}
+	is(contexts_of("PID", getpid()), 0, "%d rounds of open and close leave nothing", ROUNDS);
+}
+
+static void destroy_all(void)
+{
+	struct swarm_table t;
+	long row;
+
+	swarm_load(&t, "contexts");
+	for (row = 0; row < t.rows; row++)
+		swarm_cmd("destroy_context %llu", swarm_u64(&t, row, "ID"));
+	swarm_unload(&t);
+}
+
+int main(void)
+{
+	/* DRM devices are known once they were opened. */
+	close(gem_open("vgem"));
+	close(gem_open("virtio_gpu"));
+	vgem = swarm_device("vgem");
+	virtio = swarm_device("virtio_gpu");
+	if (vgem == SWARM_NONE || virtio == SWARM_NONE)
+		bail("no vgem or virtio_gpu");
+	life_nothing_left(0, "at the beginning");
+	test_open(true);
+	test_open(false);
+	test_shared();
+	test_render_node();
+	test_rounds();
+	life_nothing_left(0, "of files");
+	test_declared();
+	test_errors();
+	test_remove_agent();
+	destroy_all();
+	test_cap();
+	destroy_all();
+	life_nothing_left(0, "at the end");
+	is(swarm_get("devices", "ID", vgem, "CONTEXTS"), 0, "nor by the devices' rows");
+	swarm_add_up("at the end");
+	return tap_done();
+}

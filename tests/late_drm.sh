@@ -1,0 +1,118 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# DRM may be absent when the module is loaded, come later, leave before it and
+# come back: the ledger works all the time, tracking whenever DRM is there.
+#
+# vm: --gpu virtio --smp 2 --mem 512 --timeout 200
+
+# shellcheck disable=SC2317 # functions are called through succeeds and fails
+. "$(dirname "$0")/tap.sh"
+
+module=/gpu_dma_lock.ko
+proc=/proc/swarm/gpu
+
+drm_loaded() {
+	grep -q '^drm ' /proc/modules
+}
+
+# armed PROBE: 1 or 0, as stats says
+armed() {
+	sed -n "s/^probe_$1_armed \([01]\).*/\1/p" "$proc/stats"
+}
+
+rows() {
+	awk -v kind="$1" '
+		NR == 1 { for (i = 1; i <= NF; i++) if ($i == "KIND") k = i }
+		NR > 1 && $k == kind' "$proc/allocations" | wc -l
+}
+
+# The first GPU in `devices`, if any.
+device() {
+	awk 'NR > 1 && $1 != "-" { print $1; exit }' "$proc/devices"
+}
+
+write() {
+	echo "$1" >"$proc/control"
+}
+
+ledger_works() {
+	dev=$(device)
+	[ "$dev" ] || bail "$1: no device"
+	succeeds "$1: an agent is created" write "create_agent 5 1M"
+	succeeds "$1: a buffer is allocated" write "allocate 5 64K $dev"
+	is "$(rows ledger)" 1 "$1: it has its row"
+	fails "$1: the quota holds" write "allocate 5 1M $dev"
+	succeeds "$1: the agent is removed" write "remove_agent 5"
+	is "$(rows ledger)" 0 "$1: with its buffer"
+}
+
+# Waits for the buffers of a client to be in the table, or to be gone.
+wait_for_rows() {
+	tries=100
+	while [ "$(rows gem)" != "$1" ] && [ "$tries" -gt 0 ]; do
+		tries=$((tries - 1))
+		usleep 50000
+	done
+	rows gem
+}
+
+tracking_works() {
+	gembuf -n 3 -e -w >/tmp/client 2>&1 &
+	client=$!
+	is "$(wait_for_rows 3)" 3 "$1: three vgem buffers have three rows"
+	kill "$client"
+	wait "$client" 2>/dev/null
+	is "$(wait_for_rows 0)" 0 "$1: which go with their client"
+}
+
+remove_drm() {
+	modprobe -r vgem
+	# What modprobe -r leaves because other modules used it at the time.
+	for name in drm_shmem_helper drm_dma_helper drm_kms_helper drm_client_lib drm; do
+		! grep -q "^$name " /proc/modules || rmmod "$name" 2>/dev/null
+	done
+	! drm_loaded
+}
+
+# The GPU's PCI device stays when its driver goes: the ledger needs a device.
+modprobe -r virtio_gpu
+remove_drm || skip_all "drm.ko cannot be removed"
+
+succeeds "observe=0: loaded without drm.ko" insmod "$module" observe=0
+fails "observe=0: drm.ko stays away" drm_loaded
+ledger_works "observe=0"
+is "$(grep -c '^probe_.*_armed 1$' "$proc/stats")" 0 "observe=0: no probe is armed"
+succeeds "observe=0: vgem comes" modprobe vgem
+is "$(grep -c '^probe_.*_armed 1$' "$proc/stats")" 0 "observe=0: still no probe is armed"
+gembuf -n 3 -e >/dev/null
+is "$(sed -n 's/^buffers_created //p' "$proc/stats")" "$(sed -n 's/^ledger_allocated //p' "$proc/stats")" \
+	"observe=0: no real buffer is counted"
+succeeds "observe=0: vgem leaves" remove_drm
+succeeds "observe=0: the module is removed" rmmod gpu_dma_lock
+
+succeeds "observe=1: loaded without drm.ko" insmod "$module" observe=1
+fails "observe=1: drm.ko stays away" drm_loaded
+is "$(armed dma_buf_export)" 1 "observe=1: dma-buf probes are armed"
+is "$(armed drm_gem_private_object_init)" 0 "observe=1: drm probes are not"
+ledger_works "observe=1"
+for round in 1 2 3 4 5; do
+	succeeds "round $round: vgem comes" modprobe vgem
+	is "$(armed drm_gem_private_object_init)" 1 "round $round: creation is seen"
+	is "$(armed drm_gem_object_release)" 1 "round $round: release is seen"
+	tracking_works "round $round"
+	succeeds "round $round: vgem and drm leave" remove_drm
+	is "$(armed drm_gem_private_object_init)" 0 "round $round: the probe is gone"
+	is "$(armed dma_buf_export)" 1 "round $round: dma-buf's is not"
+done
+ledger_works "after drm"
+succeeds "vgem comes again" modprobe vgem
+tracking_works "again"
+succeeds "the module goes before drm" rmmod gpu_dma_lock
+succeeds "drm works on" gembuf -n 3 -e
+succeeds "the module comes after drm" insmod "$module"
+tracking_works "after drm"
+succeeds "drm goes before the module" remove_drm
+succeeds "the module goes" rmmod gpu_dma_lock
+fails "nothing is left in /proc" test -e /proc/swarm
+is "$(dmesg | grep -cE 'WARNING|BUG:|Oops|Call Trace|general protection')" 0 "no report in the log"
+tap_done

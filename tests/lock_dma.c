@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Locks and real DMA: a buffer of virtio-gpu that vgem has mapped for agent 2 is
+ * held by that mapping, so agent 1 waits for it; and while agent 1 has the lock
+ * agent 2 neither attaches nor maps it: refused under enforce, counted and traced
+ * under audit.
+ *
+ * vm: --load --smp 2 --mem 512 --timeout 300
+ */
+#define _GNU_SOURCE
+#include <sys/mman.h>
+
+#include "client.h"
+#include "gem.h"
+#include "lock.h"
+#include "trace.h"
+
+#define SIZE	(16 * 4096)
+
+static struct client client;	/* of agent 2, which makes the buffer */
+static __u64 buffer;
+
+/* In the client: */
+static int card, importer, dmabuf;
+static __u32 handle, imported;
+
+static long do_make(long unused, long unused2)
+{
+	int err;
+
+	(void)unused;
+	(void)unused2;
+	card = gem_open("virtio_gpu");
+	importer = gem_open("vgem");
+	err = card < 0 || importer < 0 ? ENODEV : gem_create(card, SIZE, &handle);
+	return err ?: gem_export(card, handle, &dmabuf);
+}
+
+static long do_import(long unused, long unused2)
+{
+	(void)unused;
+	(void)unused2;
+	return gem_import(importer, dmabuf, &imported);
+}
+
+static long do_close_import(long unused, long unused2)
+{
+	(void)unused;
+	(void)unused2;
+	return gem_destroy(importer, imported);
+}
+
+/* Maps the dma-buf and lets go of it again. */
+static long do_mmap(long prot, long unused)
+{
+	void *map = mmap(NULL, SIZE, prot, MAP_SHARED, dmabuf, 0);
+	long err = map == MAP_FAILED ? errno : 0;
+
+	(void)unused;
+	if (!err)
+		munmap(map, SIZE);
+	return err;
+}
+
+static long do_drop(long unused, long unused2)
+{
+	(void)unused;
+	(void)unused2;
+	close(dmabuf);
+	return gem_destroy(card, handle);
+}
+
+static long call(client_fn run)
+{
+	return client_call(&client, run, 0, 0);
+}
+
+static int take(int agent, const char *how)
+{
+	return swarm_cmd("lock %llu %d %s", buffer, agent, how);
+}
+
+static int give(int agent)
+{
+	return swarm_cmd("unlock %llu %d", buffer, agent);
+}
+
+/* The importer may only attach at first, as on newer kernels. */
+static bool is_mapped(void)
+{
+	struct swarm_table t;
+	bool mapped;
+
+	swarm_load(&t, "attachments");
+	mapped = t.rows == 1 && swarm_u64(&t, 0, "MAPPED");
+	swarm_unload(&t);
+	return mapped;
+}
+
+static void check_dma_row(__u64 agent)
+{
+	struct swarm_table t;
+	long row;
+
+	swarm_load(&t, "locks");
+	row = swarm_find(&t, 0, "KIND", "dma");
+	if (!ok(row >= 0, "locks has a row of kind dma"))
+		return;
+	is(swarm_u64(&t, row, "BUFFER"), buffer, "of the buffer");
+	is(swarm_u64(&t, row, "AGENT"), agent, "of agent %llu", agent);
+	is(swarm_u64(&t, row, "PID"), client.pid, "and its process");
+	is_str(swarm_cell(&t, row, "MODE"), "exclusive", "which may write");
+	is_str(swarm_cell(&t, row, "STATE"), "held", "held");
+	swarm_unload(&t);
+	is(swarm_get("agents", "ID", agent, "LOCKS"), 0, "it is no lock of the agent");
+}
+
+/* @agent: whose the mapping is */
+static void wait_for_dma(__u64 agent)
+{
+	struct lock_call waiter;
+	struct swarm_table t;
+	char name[16];
+	long row;
+
+	lock_post(&waiter, "lock %llu 1 exclusive", buffer);
+	ok(lock_await_waiters(1), "agent 1's exclusive lock waits");
+	swarm_load(&t, "locks");
+	row = swarm_find(&t, 0, "STATE", "waiting");
+	snprintf(name, sizeof(name), "%llu", agent);
+	is_str(swarm_cell(&t, row, "BLOCKED_BY"), name, "for agent %llu", agent);
+	swarm_unload(&t);
+	ok(!lock_has_ended(&waiter), "it waits while the import lives");
+	is_errno(call(do_close_import), 0, "the import is closed");
+	is_errno(lock_result(&waiter), 0, "agent 1 is granted then");
+	is(lock_rows("held"), 1, "as the only holder");
+	is_errno(give(1), 0, "agent 1 unlocks");
+}
+
+static void test_holder(void)
+{
+	is_errno(call(do_import), 0, "agent 2 imports its buffer into vgem");
+	if (!is_mapped()) {
+		skip("vgem attaches on this kernel, but does not map");
+		call(do_close_import);
+		lock_none_left("after an import that maps nothing");
+		return;
+	}
+	check_dma_row(2);
+	is_errno(take(1, "exclusive nowait"), EAGAIN, "agent 1 cannot lock it");
+	is_errno(take(1, "exclusive 30"), ETIMEDOUT, "also in 30 ms");
+	is_errno(take(1, "shared nowait"), EAGAIN, "nor shared, as the device may write");
+	is_errno(take(2, "exclusive nowait"), 0, "agent 2 can, the mapping is its own");
+	is_errno(give(2), 0, "and unlocks");
+	wait_for_dma(2);
+	lock_none_left("after the wait for a mapping");
+}
+
+/* Removed, an agent leaves its mappings to agent 0: locks wait for them still. */
+static void test_removed_agent(void)
+{
+	call(do_import);
+	if (!is_mapped()) {
+		skip("no mapping outlives an agent here");
+		call(do_close_import);
+		return;
+	}
+	is_errno(swarm_cmd("remove_agent 2"), 0, "agent 2 is removed");
+	check_dma_row(0);
+	is_errno(take(1, "exclusive nowait"), EAGAIN, "its mapping still excludes agent 1");
+	wait_for_dma(0);
+	is_errno(swarm_cmd("create_agent 2\nbind 2 pid:%d\n", client.pid), 0,
+		 "agent 2 comes back");
+	lock_none_left("after an agent was removed");
+}
+
+/* How often a use was traced, and that the last line says what became of it. */
+static void check_trace(const char *use, const char *outcome)
+{
+	char text[96], line[512];
+
+	snprintf(text, sizeof(text), "buffer=%llu agent=2 use=%s ", buffer, use);
+	ok(trace_find("gdl_lock_denied", text, line, sizeof(line)) > 0, "traced: %s", text);
+	ok(strstr(line, outcome), "as %s: %s", outcome, line);
+}
+
+static void test_audit(void)
+{
+	long long audited = swarm_stat("locks_audited"), denied = swarm_stat("locks_denied");
+	bool mapped;
+
+	take(1, "exclusive");
+	trace_event("gdl_lock_denied", true);
+	is_errno(call(do_import), 0, "audit: agent 2 imports what agent 1 has locked");
+	mapped = is_mapped();
+	is(swarm_stat("locks_audited") - audited, 1 + mapped, "counted by attach%s",
+	   mapped ? " and map" : "");
+	check_trace("attach", "allowed");
+	if (mapped)
+		check_trace("map", "allowed");
+	call(do_close_import);
+	audited = swarm_stat("locks_audited");
+	is_errno(client_call(&client, do_mmap, PROT_READ | PROT_WRITE, 0), 0, "audit: mmap works");
+	ok(swarm_stat("locks_audited") > audited, "and is counted");
+	check_trace("mmap", "allowed");
+	is(swarm_stat("locks_denied") - denied, 0, "nothing counts as denied");
+	trace_event("gdl_lock_denied", false);
+	give(1);
+	audited = swarm_stat("locks_audited");
+	call(do_import);
+	call(do_close_import);
+	take(2, "exclusive");
+	call(do_import);
+	call(do_close_import);
+	give(2);
+	is(swarm_stat("locks_audited") - audited, 0, "unlocked, or its own, nothing is counted");
+}
+
+static void test_exclusive(void)
+{
+	long long audited = swarm_stat("locks_audited"), denied = swarm_stat("locks_denied");
+
+	take(1, "exclusive");
+	trace_event("gdl_lock_denied", true);
+	is_errno(call(do_import), EBUSY, "enforce: agent 2's import fails");
+	is(swarm_stat("locks_denied") - denied, 1, "which is counted");
+	check_trace("attach", "refused");
+	is_errno(client_call(&client, do_mmap, PROT_READ | PROT_WRITE, 0), EBUSY, "so does mmap");
+	check_trace("mmap", "refused");
+	is_errno(client_call(&client, do_mmap, PROT_READ, 0), EBUSY, "also to read");
+	is(swarm_stat("locks_audited") - audited, 0, "nothing counts as audited");
+	trace_event("gdl_lock_denied", false);
+	is(lock_rows("held"), 1, "agent 1 is the only holder");
+	is_errno(give(1), 0, "agent 1 unlocks");
+	lock_none_left("after refusals");
+	is_errno(call(do_import), 0, "then agent 2 imports");
+	is_errno(call(do_close_import), 0, "and lets go");
+	is_errno(client_call(&client, do_mmap, PROT_READ | PROT_WRITE, 0), 0, "and mmap works");
+	take(2, "exclusive");
+	is_errno(call(do_import), 0, "it imports what it has locked itself");
+	is_errno(call(do_close_import), 0, "and lets go");
+	give(2);
+}
+
+static void test_shared(void)
+{
+	int err;
+
+	take(1, "shared");
+	is_errno(client_call(&client, do_mmap, PROT_READ, 0), 0, "a shared lock lets readers mmap");
+	is_errno(client_call(&client, do_mmap, PROT_READ | PROT_WRITE, 0), EBUSY, "not writers");
+	err = call(do_import);
+	if (err) {
+		is_errno(err, EBUSY, "nor an import that maps to write");
+	} else {
+		ok(!is_mapped(), "an import that maps nothing is let in");
+		call(do_close_import);
+	}
+	take(2, "shared");
+	is_errno(client_call(&client, do_mmap, PROT_READ | PROT_WRITE, 0), EBUSY,
+		 "not even with a shared lock of its own");
+	give(1);
+	is_errno(client_call(&client, do_mmap, PROT_READ | PROT_WRITE, 0), 0,
+		 "with that alone it may");
+	give(2);
+	lock_none_left("after a shared lock");
+}
+
+static void test_off(void)
+{
+	long long audited = swarm_stat("locks_audited"), denied = swarm_stat("locks_denied");
+
+	take(1, "exclusive");
+	is_errno(call(do_import), 0, "off: an import is not looked at");
+	call(do_close_import);
+	is_errno(client_call(&client, do_mmap, PROT_READ | PROT_WRITE, 0), 0, "off: nor mmap");
+	is(swarm_stat("locks_audited") - audited, 0, "nor counted as audited");
+	is(swarm_stat("locks_denied") - denied, 0, "or denied");
+	give(1);
+}
+
+static bool buffer_is_gone(const void *unused)
+{
+	(void)unused;
+	return !swarm_has("allocations", "ID", buffer);
+}
+
+static void test_gone(void)
+{
+	struct lock_call waiter;
+
+	take(1, "shared");
+	lock_post(&waiter, "lock %llu 3 exclusive", buffer);
+	lock_await_waiters(1);
+	is_errno(call(do_drop), 0, "the buffer is freed while it is locked");
+	ok(swarm_wait(buffer_is_gone, NULL, LOCK_SECONDS), "it goes");
+	is_errno(lock_result(&waiter), ENOENT, "who waits for it gets ENOENT");
+	is_errno(give(1), ENOENT, "there is nothing to unlock");
+	lock_none_left("of a buffer that is gone");
+}
+
+int main(void)
+{
+	struct swarm_table t;
+
+	lock_make_agents(3);
+	client_start(&client);
+	if (swarm_cmd("bind 2 pid:%d", client.pid))
+		bail("binding");
+	is_errno(call(do_make), 0, "agent 2 makes a buffer of virtio_gpu");
+	swarm_load(&t, "allocations");
+	if (t.rows != 1)
+		bail("%ld buffers", t.rows);
+	buffer = swarm_u64(&t, 0, "ID");
+	is(swarm_u64(&t, 0, "AGENT"), 2, "it is agent 2's");
+	swarm_unload(&t);
+	swarm_cmd("policy audit");
+	test_holder();
+	test_audit();
+	is_errno(swarm_cmd("policy enforce"), 0, "enforce");
+	test_holder();
+	test_exclusive();
+	test_shared();
+	is_errno(swarm_cmd("policy off"), 0, "off");
+	test_off();
+	test_removed_agent();
+	test_gone();
+	client_stop(&client, 0);
+	is(swarm_stat("locks_lost"), 0, "no mapping was lost");
+	swarm_add_up("at the end");
+	return tap_done();
+}

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Who may write: a process with CAP_SYS_ADMIN in the initial user namespace
+ * when it OPENED the file, whoever holds the file afterwards.
+ *
+ * vm: --load --mem 512 --timeout 120
+ */
+#define _GNU_SOURCE
+#include <linux/capability.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "swarm.h"
+
+#define NOBODY	65534
+
+static const char * const writable[] = { "control", "quotas" };
+static const char * const read_only[] = { "stats", "devices", "agents", "allocations" };
+
+static int put(int fd, const char *text)
+{
+	return write(fd, text, strlen(text)) < 0 ? errno : 0;
+}
+
+/* What a write of one good line to @file would be. */
+static const char *good_line(const char *file)
+{
+	return strcmp(file, "control") ? "41 1M\n" : "create_agent 41\n";
+}
+
+static int become_nobody(void)
+{
+	return setgid(NOBODY) || setuid(NOBODY);
+}
+
+static int drop_sys_admin(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &header, data))
+		return -1;
+	data[0].effective &= ~(1U << CAP_SYS_ADMIN);
+	data[0].permitted &= ~(1U << CAP_SYS_ADMIN);
+	data[0].inheritable &= ~(1U << CAP_SYS_ADMIN);
+	return syscall(SYS_capset, &header, data);
+}
+
+static int put_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY), err = fd < 0 || put(fd, text);
+
+	close(fd);
+	return err;
+}
+
+/* Root, but of a user namespace of its own only. */
+static int enter_user_namespace(void)
+{
+	return unshare(CLONE_NEWUSER) || put_text("/proc/self/setgroups", "deny") ||
+	       put_text("/proc/self/uid_map", "0 0 1\n") ||
+	       put_text("/proc/self/gid_map", "0 0 1\n");
+}
+
+/*
+ * A child gets as @become makes it, opens @file and writes a line. Returns the
+ * error of that, of open if it fails, and the opened file in @fd.
+ */
+static int write_as(int (*become)(void), const char *file, int *fd)
+{
+	int report[2], done[2], got[2] = { -1, -1 };
+	pid_t child;
+	char byte;
+	int pidfd;
+
+	if (pipe(report) || pipe(done))
+		bail("pipe");
+	child = fork();
+	if (!child) {
+		close(done[1]);
+		if (become())
+			_exit(1);
+		got[1] = swarm_open(file, O_WRONLY);
+		got[0] = got[1] < 0 ? errno : put(got[1], good_line(file));
+		if (write(report[1], got, sizeof(got)) != sizeof(got))
+			_exit(2);
+		_exit(read(done[0], &byte, 1) < 0);
+	}
+	close(report[1]);
+	if (read(report[0], got, sizeof(got)) != sizeof(got))
+		bail("a child could not lose its privileges");
+	*fd = -1;
+	if (got[1] >= 0) {
+		pidfd = syscall(SYS_pidfd_open, child, 0);
+		*fd = syscall(SYS_pidfd_getfd, pidfd, got[1], 0);
+		close(pidfd);
+	}
+	close(done[1]);
+	waitpid(child, NULL, 0);
+	close(report[0]);
+	close(done[0]);
+	return got[0];
+}
+
+static void no_agent(const char *when)
+{
+	ok(!swarm_has("agents", "ID", 41), "%s: nothing is run", when);
+}
+
+static void test_unprivileged(const char *file)
+{
+	int fd;
+
+	is_errno(write_as(become_nobody, file, &fd), EACCES, "%s: nobody may not open it", file);
+	no_agent(file);
+
+	is_errno(write_as(drop_sys_admin, file, &fd), EPERM,
+		 "%s: uid 0 without CAP_SYS_ADMIN may not write", file);
+	no_agent(file);
+	is_errno(put(fd, good_line(file)), EPERM, "%s: nor may root, with that open file", file);
+	close(fd);
+	no_agent(file);
+
+	is_errno(write_as(enter_user_namespace, file, &fd), EPERM,
+		 "%s: root of a user namespace may not write", file);
+	no_agent(file);
+	is_errno(put(fd, good_line(file)), EPERM, "%s: nor may root, with that open file", file);
+	close(fd);
+	no_agent(file);
+}
+
+/* The reverse: a file that root opened, in the hands of others. */
+static void test_passed_on(const char *file)
+{
+	int (* const become[])(void) = { become_nobody, drop_sys_admin, enter_user_namespace };
+	static const char * const who[] = { "nobody", "powerless root", "namespace root" };
+	int fd, status;
+	size_t i;
+
+	for (i = 0; i < sizeof(who) / sizeof(*who); i++) {
+		fd = swarm_open(file, O_WRONLY);
+		if (!fork())
+			_exit(become[i]() ? 255 : put(fd, good_line(file)));
+		wait(&status);
+		close(fd);
+		is_errno(WEXITSTATUS(status), 0, "%s: %s may write what root opened", file, who[i]);
+		ok(swarm_has("agents", "ID", 41), "%s: with effect", file);
+		if (swarm_cmd("remove_agent 41\n"))
+			bail("removing the agent");
+	}
+}
+
+/* Unprivileged readers can read everything that is readable. */
+static void test_readable(void)
+{
+	int status;
+	size_t i;
+
+	if (!fork()) {
+		if (become_nobody())
+			_exit(1);
+		for (i = 0; i < sizeof(read_only) / sizeof(*read_only); i++)
+			free(swarm_read(read_only[i]));
+		for (i = 0; i < sizeof(writable) / sizeof(*writable); i++)
+			free(swarm_read(writable[i]));
+		_exit(0);
+	}
+	wait(&status);
+	is(status, 0, "nobody can read every file");
+}
+
+/* Root opens anything for writing, but these have no write. */
+static void test_read_only(const char *file)
+{
+	char *before = swarm_read("agents"), *after;
+	int fd = swarm_open(file, O_WRONLY);
+	struct stat st;
+
+	stat(SWARM_DIR, &st);
+	is(st.st_mode & 022, 0, "the folder is writable for nobody else");
+	if (fd >= 0)
+		ok(put(fd, "create_agent 41\n") != 0, "%s: a write fails", file);
+	else
+		ok(true, "%s: opening for writing fails", file);
+	close(fd);
+	after = swarm_read("agents");
+	is_str(after, before, "%s: nothing is changed", file);
+	free(before);
+	free(after);
+}
+
+static void test_modes(void)
+{
+	char path[64];
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < sizeof(writable) / sizeof(*writable); i++) {
+		snprintf(path, sizeof(path), SWARM_DIR "%s", writable[i]);
+		ok(!stat(path, &st) && (st.st_mode & 0777) == 0644, "%s has mode 0644",
+		   writable[i]);
+	}
+	for (i = 0; i < sizeof(read_only) / sizeof(*read_only); i++) {
+		snprintf(path, sizeof(path), SWARM_DIR "%s", read_only[i]);
+		ok(!stat(path, &st) && (st.st_mode & 0777) == 0444, "%s has mode 0444",
+		   read_only[i]);
+	}
+}
+
+int main(void)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(writable) / sizeof(*writable); i++) {
+		test_unprivileged(writable[i]);
+		test_passed_on(writable[i]);
+	}
+	test_readable();
+	for (i = 0; i < sizeof(read_only) / sizeof(*read_only); i++)
+		test_read_only(read_only[i]);
+	test_modes();
+	return tap_done();
+}

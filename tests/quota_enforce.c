@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What happens at a limit: under enforce the 65th buffer of 16 KiB in a quota of
+ * 1 MiB is refused in user space, under audit it is counted and traced, under
+ * off it is not looked at. Limits of an agent, of an agent on one device and of
+ * a device, lowered under the present use as well.
+ *
+ * vm: --load --smp 2 --mem 512 --timeout 120
+ */
+#define _GNU_SOURCE
+#include "cgroup.h"
+#include "client.h"
+#include "source.h"
+#include "totals.h"
+#include "trace.h"
+
+#define SIZE		16384
+#define FIT		64
+#define QUOTA		(FIT * SIZE)
+#define FREE_SECONDS	10
+
+static struct client client;	/* of agent 1 */
+static struct client other;	/* of agent 2 */
+
+static void works(int err, const char *what)
+{
+	is_errno(err, 0, "%s", what);
+}
+
+static __u64 agent_1(const char *column)
+{
+	return swarm_get("agents", "ID", 1, column);
+}
+
+static long make(const struct client *c, enum source_id source)
+{
+	return client_call(c, source_do_make, source, SIZE);
+}
+
+static void drop(const struct client *c, enum source_id source, long count)
+{
+	if (client_call(c, source_do_drop, source, count))
+		bail("freeing a buffer");
+}
+
+static bool uses(const void *arg)
+{
+	return agent_1("USED") == *(const __u64 *)arg;
+}
+
+/* virtio-gpu frees a buffer only when its device has said so. */
+static void wait_for_use(__u64 bytes)
+{
+	if (!swarm_wait(uses, &bytes, FREE_SECONDS))
+		ok(false, "agent 1 uses %llu bytes, not %llu", agent_1("USED"), bytes);
+}
+
+static void drop_all(const struct client *c, enum source_id source)
+{
+	if (client_call(c, source_do_drop_all, source, 0))
+		bail("freeing all buffers");
+}
+
+static void set_policy(const char *name)
+{
+	char *text, line[64];
+
+	is_errno(swarm_cmd("policy %s\n", name), 0, "policy %s", name);
+	snprintf(line, sizeof(line), "policy %s\n", name);
+	text = swarm_read("stats");
+	ok(strstr(text, line), "stats says so");
+	free(text);
+}
+
+/* What the exporter makes of a refused export: videobuf2 has one error for all. */
+static int refusal(enum source_id source)
+{
+	return source == SOURCE_VIVID ? EINVAL : EDQUOT;
+}
+
+/* How many fit; for vivid, whose buffers have a size of their own, as many. */
+static void set_quota_for_fit(enum source_id source)
+{
+	__u64 size = SIZE;
+
+	if (source == SOURCE_VIVID) {
+		if (make(&client, source))
+			bail("vivid exports nothing");
+		size = agent_1("USED");
+		drop(&client, source, 1);
+		wait_for_use(0);
+	}
+	swarm_cmd("set_quota 1 %llu\n", size * FIT);
+}
+
+static void at_the_limit(enum source_id source)
+{
+	__u64 quota = agent_1("QUOTA"), denied = agent_1("DENIED");
+	long long refused = swarm_stat("quota_denied");
+	const char *name = source_names[source];
+	char line[512];
+	int i;
+
+	trace_event("gdl_charge_denied", true);
+	is_errno(client_call(&client, source_do_fill, source, SIZE), refusal(source),
+		 "%s: creation fails at last", name);
+	is(client_call(&client, source_do_count, source, 0), FIT, "%s: after %d buffers", name,
+	   FIT);
+	is(agent_1("USED"), quota, "%s: the quota is used up", name);
+	is(agent_1("BUFFERS"), FIT, "%s: by these", name);
+	is(agent_1("DENIED") - denied, 1, "%s: one is denied", name);
+	is(swarm_stat("quota_denied") - refused, 1, "%s: stats counts it", name);
+	is(trace_find("gdl_charge_denied", "agent=1 ", line, sizeof(line)), 1,
+	   "%s: one event tells: %s", name, line);
+	ok(strstr(line, "refused"), "%s: it was refused", name);
+	trace_event("gdl_charge_denied", false);
+	is_errno(client_call(&client, source_do_make, source, 4096), refusal(source),
+		 "%s: nor is there a page more", name);
+	totals_add_up("at the limit");
+	for (i = 0; i < 3; i++) {
+		drop(&client, source, 1);
+		wait_for_use(quota - quota / FIT);
+		works(make(&client, source), "one is freed, one more can be made");
+		is_errno(make(&client, source), refusal(source), "but not two");
+	}
+	is(agent_1("PEAK"), quota, "%s: at no time was there more", name);
+}
+
+/* The limit of one agent, by each driver and exporter. */
+static void test_limit(enum source_id source)
+{
+	const char *name = source_names[source];
+	int i;
+
+	if (!client_call(&client, source_is_there, source, 0)) {
+		skip("no %s on this kernel", name);
+		return;
+	}
+	set_quota_for_fit(source);
+	at_the_limit(source);
+	if (source != SOURCE_VIVID) {
+		for (i = 0; i < 10; i++)
+			if (make(&other, source))
+				break;
+		is(i, 10, "%s: another agent makes 10 meanwhile", name);
+		totals_add_up("with both");
+		drop_all(&other, source);
+	}
+	drop_all(&client, source);
+	wait_for_use(0);
+	swarm_cmd("remove_agent 1\ncreate_agent 1 1M\nbind 1 cgroup:one\n");
+}
+
+/* Dma-bufs of a GEM object at the limit cost nothing. */
+static void test_export_at_limit(void)
+{
+	int i, fd = -1;
+
+	client_call(&client, source_do_fill, SOURCE_VGEM, SIZE);
+	if (cgroup_move("one", getpid()))
+		bail("moving the test");
+	source_open(SOURCE_VGEM);
+	is_errno(source_make(SOURCE_VGEM, SIZE), EDQUOT, "another process of agent 1 gets none");
+	drop(&client, SOURCE_VGEM, 1);
+	works(source_make(SOURCE_VGEM, SIZE), "unless one was freed");
+	for (i = 0; i < 3; i++) {
+		works(source_export(SOURCE_VGEM, &fd), "it can be exported at the limit");
+		close(fd);
+	}
+	source_drop(SOURCE_VGEM);
+	cgroup_move("", getpid());
+	drop_all(&client, SOURCE_VGEM);
+	wait_for_use(0);
+}
+
+static void test_device_limit(void)
+{
+	__u64 vgem = swarm_device("vgem");
+
+	works(swarm_cmd("set_quota 1 64K %llu\n", vgem), "agent 1 gets a limit on vgem");
+	is_errno(client_call(&client, source_do_fill, SOURCE_VGEM, SIZE), EDQUOT,
+		 "vgem: it is enforced");
+	is(client_call(&client, source_do_count, SOURCE_VGEM, 0), 4, "after 4 buffers");
+	works(make(&client, SOURCE_VIRTIO), "it does not count on virtio_gpu");
+	works(make(&other, SOURCE_VGEM), "nor for agent 2");
+	totals_add_up("at the limit on one device");
+	works(swarm_cmd("set_quota 1 max %llu\n", vgem), "the limit is lifted");
+	works(make(&client, SOURCE_VGEM), "there is more then");
+	drop_all(&client, SOURCE_VGEM);
+	drop_all(&client, SOURCE_VIRTIO);
+	drop_all(&other, SOURCE_VGEM);
+	wait_for_use(0);
+}
+
+static void test_capacity(void)
+{
+	__u64 vgem = swarm_device("vgem");
+	long long denied = swarm_stat("capacity_denied");
+
+	works(swarm_cmd("set_capacity %llu 128K\n", vgem), "vgem gets a capacity");
+	works(make(&other, SOURCE_VGEM), "agent 2 takes some of it");
+	is_errno(client_call(&client, source_do_fill, SOURCE_VGEM, SIZE), ENOSPC,
+		 "then agent 1 the rest");
+	is(client_call(&client, source_do_count, SOURCE_VGEM, 0), 7, "which is 7 buffers");
+	is_errno(make(&other, SOURCE_VGEM), ENOSPC, "there is nothing left for agent 2 either");
+	is(swarm_stat("capacity_denied") - denied, 2, "two were denied");
+	is(swarm_get("devices", "ID", vgem, "USED"), 128 * 1024, "vgem is full");
+	works(make(&client, SOURCE_VIRTIO), "virtio_gpu is not");
+	totals_add_up("at the capacity of a device");
+	works(swarm_cmd("set_capacity %llu max\n", vgem), "the capacity is lifted");
+	works(make(&other, SOURCE_VGEM), "there is more then");
+	drop_all(&client, SOURCE_VGEM);
+	drop_all(&client, SOURCE_VIRTIO);
+	drop_all(&other, SOURCE_VGEM);
+	wait_for_use(0);
+}
+
+static void test_lowered(void)
+{
+	int i;
+
+	for (i = 0; i < 10; i++)
+		if (make(&client, SOURCE_VGEM))
+			bail("making buffers");
+	works(swarm_cmd("set_quota 1 %d\n", 3 * SIZE), "a limit may be under the present use");
+	is(agent_1("USED"), 10 * SIZE, "what is there stays");
+	for (i = 10; i > 2; i--) {
+		is_errno(make(&client, SOURCE_VGEM), EDQUOT, "with %d buffers no more is given", i);
+		drop(&client, SOURCE_VGEM, 1);
+	}
+	works(make(&client, SOURCE_VGEM), "until use has fallen");
+	is_errno(make(&client, SOURCE_VGEM), EDQUOT, "to the new limit");
+	is(agent_1("USED"), 3 * SIZE, "which is used up then");
+	totals_add_up("at a limit that was lowered");
+	drop_all(&client, SOURCE_VGEM);
+	works(swarm_cmd("set_quota 1 0\n"), "a limit of 0 lets nothing pass");
+	is_errno(make(&client, SOURCE_VGEM), EDQUOT, "at all");
+	works(swarm_cmd("set_quota 1 1M\n"), "the old limit");
+}
+
+/* Ledger memory has no other way than the command: it is refused in any policy. */
+static void ledger_is_refused(void)
+{
+	__u64 id;
+
+	is_errno(swarm_allocate(1, QUOTA, swarm_device("vgem"), &id), EDQUOT,
+		 "ledger memory is refused all the same");
+}
+
+static void test_audit(enum source_id source)
+{
+	__u64 denied = agent_1("DENIED");
+	long long audited = swarm_stat("quota_audited"), refused = swarm_stat("quota_denied");
+	const char *name = source_names[source];
+	char line[512], want[64];
+	int i, err = 0;
+
+	if (!client_call(&client, source_is_there, source, 0)) {
+		skip("no %s on this kernel", name);
+		return;
+	}
+	trace_event("gdl_charge_denied", true);
+	for (i = 0; i < FIT + 3 && !err; i++)
+		err = make(&client, source);
+	works(err, "audit: buffers over the limit are made");
+	is(agent_1("USED"), (FIT + 3) * SIZE, "%s: agent 1 pays for each", name);
+	is(agent_1("DENIED") - denied, 3, "%s: the three over it count as denied", name);
+	is(swarm_stat("quota_audited") - audited, 3, "%s: as audited in stats", name);
+	is(swarm_stat("quota_denied") - refused, 0, "%s: not as denied", name);
+	is(trace_find("gdl_charge_denied", "agent=1 ", line, sizeof(line)), 3,
+	   "%s: three events tell: %s", name, line);
+	snprintf(want, sizeof(want), "size=%d over=%d ", SIZE, 3 * SIZE);
+	ok(strstr(line, want), "%s: the last of size and overrun: %s", name, want);
+	ok(strstr(line, "allowed"), "%s: and that it was allowed", name);
+	trace_event("gdl_charge_denied", false);
+	totals_add_up("over a limit");
+	ledger_is_refused();
+	drop_all(&client, source);
+	wait_for_use(0);
+}
+
+static void test_off(void)
+{
+	__u64 denied = agent_1("DENIED");
+	long long audited = swarm_stat("quota_audited"), refused = swarm_stat("quota_denied");
+	char line[512];
+	int i, err = 0;
+
+	trace_event("gdl_charge_denied", true);
+	for (i = 0; i < FIT + 3 && !err; i++)
+		err = make(&client, SOURCE_VGEM);
+	works(err, "off: buffers over the limit are made");
+	is(agent_1("USED"), (FIT + 3) * SIZE, "agent 1 pays for each");
+	is(agent_1("DENIED") - denied, 0, "none counts as denied");
+	is(swarm_stat("quota_audited") - audited, 0, "nor as audited in stats");
+	is(swarm_stat("quota_denied") - refused, 0, "nor as denied there");
+	is(trace_find("gdl_charge_denied", "", line, sizeof(line)), 0, "no event tells");
+	trace_event("gdl_charge_denied", false);
+	totals_add_up("over a limit not looked at");
+	ledger_is_refused();
+}
+
+/* Buffers made over the limit before: they stay, and are not asked for again. */
+static void test_enforced_late(void)
+{
+	set_policy("enforce");
+	is(agent_1("USED"), (FIT + 3) * SIZE, "what is over the limit stays");
+	is_errno(make(&client, SOURCE_VGEM), EDQUOT, "but there is no more");
+	drop(&client, SOURCE_VGEM, 3);
+	is_errno(make(&client, SOURCE_VGEM), EDQUOT, "nor at the limit");
+	drop(&client, SOURCE_VGEM, 1);
+	works(make(&client, SOURCE_VGEM), "there is under it");
+	drop_all(&client, SOURCE_VGEM);
+	wait_for_use(0);
+}
+
+static void start(void)
+{
+	static const char * const names[] = { "one", "two" };
+	struct client * const clients[] = { &client, &other };
+	int i;
+
+	if (system("modprobe -q vivid"))
+		note("no vivid");
+	for (i = 0; i < 2; i++) {
+		if (cgroup_make(names[i]))
+			bail("making a cgroup");
+		works(swarm_cmd("create_agent %d 1M\nbind %d cgroup:%s\n", i + 1, i + 1, names[i]),
+		      "an agent with a cgroup");
+		client_start(clients[i]);
+		if (cgroup_move(names[i], clients[i]->pid))
+			bail("moving a client");
+	}
+}
+
+int main(void)
+{
+	int i;
+
+	start();
+	set_policy("enforce");
+	for (i = 0; i < NR_SOURCES; i++)
+		test_limit(i);
+	test_export_at_limit();
+	test_device_limit();
+	test_capacity();
+	test_lowered();
+	set_policy("audit");
+	test_audit(SOURCE_VGEM);
+	test_audit(SOURCE_VIRTIO);
+	test_audit(SOURCE_UDMABUF);
+	test_audit(SOURCE_HEAP);
+	set_policy("off");
+	test_off();
+	test_enforced_late();
+	client_stop(&client, 0);
+	client_stop(&other, 0);
+	is(swarm_stat("buffers"), 0, "no buffer is left");
+	totals_add_up("at the end");
+	return tap_done();
+}

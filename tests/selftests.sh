@@ -1,0 +1,60 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# The kernel's own selftests of udmabuf and dma-heaps, built on the host from
+# Debian's source package, pass with the module loaded, and leave nothing.
+#
+# vm: --load --gpu virtio --mem 3072 --timeout 200
+
+. "$(dirname "$0")/tap.sh"
+
+proc=/proc/swarm/gpu
+
+[ -e /dev/udmabuf ] || modprobe udmabuf 2>/dev/null
+[ -e /dev/udmabuf ] || [ -e /dev/dma_heap ] ||
+	skip_all "this kernel has neither udmabuf nor dma-heaps"
+
+stat_of() {
+	sed -n "s/^$1 //p" "$proc/stats"
+}
+
+rows() {
+	awk 'NR > 1' "$proc/$1" | wc -l
+}
+
+# lost: what stats says of anything lost
+lost() {
+	awk '$1 ~ /_(stale|lost|missed|failed|short)$/ && $1 != "commands_failed" && $2 != 0' \
+		"$proc/stats"
+}
+
+# selftest PROGRAM POLICY
+selftest() {
+	created=$(stat_of buffers_created)
+	"/host/$1" >/tmp/out 2>&1 </dev/null
+	is "$?" 0 "$2: $1 ends well"
+	ok "$(grep -c '^not ok' /tmp/out)" "$2: $1: no check fails"
+	is "$(grep -c '^ok.*SKIP' /tmp/out)" 0 "$2: $1: no check is skipped"
+	grep -qE '^(not ok|ok.*SKIP|Bail)|\[(FAIL|skip)' /tmp/out && note "$(cat /tmp/out)"
+	passed=$(grep -c '^ok' /tmp/out)
+	[ "$passed" -ge 6 ]
+	ok $? "$2: $1: $passed checks pass"
+	created=$(($(stat_of buffers_created) - created))
+	[ "$created" -gt 0 ]
+	ok $? "$2: $1: its $created buffers were seen"
+	for table in allocations attachments contexts; do
+		is "$(rows $table)" 0 "$2: $1: no row is left in $table"
+	done
+	is "$(stat_of charged_bytes)" 0 "$2: $1: nothing is charged"
+	is "$(lost)" "" "$2: $1: nothing was lost"
+}
+
+# One of udmabuf's wants 2 GiB of huge pages.
+echo 1024 >/proc/sys/vm/nr_hugepages
+for policy in audit enforce; do
+	echo "policy $policy" >"$proc/control"
+	is "$(stat_of policy)" "$policy" "the policy is $policy"
+	selftest udmabuf "$policy"
+	selftest dmabuf-heap "$policy"
+done
+is "$(dmesg | grep -cE 'WARNING|BUG:|Oops|Call Trace|general protection')" 0 "no report in the log"
+tap_done
