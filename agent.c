@@ -101,23 +101,18 @@ static void count_buffer(struct gdl_device_quota *dq)
 	atomic64_inc(&dq->device->buffers);
 }
 
-static void quota_denied(struct gdl_device_quota *dq, u64 size, u64 over,
-			 bool refused)
+/* @stat: which limit is passed, and whether the charge is refused for it. */
+static void count_denied(struct gdl_device_quota *dq, u64 size, u64 over,
+			 enum gdl_stat stat)
 {
 	atomic64_inc(&dq->agent->quota.denied);
 	atomic64_inc(&dq->quota.denied);
-	gdl_stat_inc(refused ? GDL_STAT_QUOTA_DENIED : GDL_STAT_QUOTA_AUDITED);
-	trace_gdl_charge_denied(dq, size, over, false, refused);
-}
-
-static void capacity_denied(struct gdl_device_quota *dq, u64 size, u64 over,
-			    bool refused)
-{
-	atomic64_inc(&dq->agent->quota.denied);
-	atomic64_inc(&dq->quota.denied);
-	gdl_stat_inc(refused ? GDL_STAT_CAPACITY_DENIED :
-			       GDL_STAT_CAPACITY_AUDITED);
-	trace_gdl_charge_denied(dq, size, over, true, refused);
+	gdl_stat_inc(stat);
+	trace_gdl_charge_denied(dq, size, over,
+				stat == GDL_STAT_CAPACITY_DENIED ||
+				stat == GDL_STAT_CAPACITY_AUDITED,
+				stat == GDL_STAT_QUOTA_DENIED ||
+				stat == GDL_STAT_CAPACITY_DENIED);
 }
 
 /**
@@ -135,19 +130,22 @@ static void capacity_denied(struct gdl_device_quota *dq, u64 size, u64 over,
 int gdl_try_charge(struct gdl_device_quota *dq, u64 size)
 {
 	if (!quota_try_charge(&dq->agent->quota, size)) {
-		quota_denied(dq, size, quota_over(&dq->agent->quota, size), true);
+		count_denied(dq, size, quota_over(&dq->agent->quota, size),
+			     GDL_STAT_QUOTA_DENIED);
 		return -EDQUOT;
 	}
 	if (!quota_try_charge(&dq->quota, size)) {
 		quota_uncharge(&dq->agent->quota, size);
-		quota_denied(dq, size, quota_over(&dq->quota, size), true);
+		count_denied(dq, size, quota_over(&dq->quota, size),
+			     GDL_STAT_QUOTA_DENIED);
 		return -EDQUOT;
 	}
 	if (!quota_try_charge(&dq->device->capacity, size)) {
 		quota_uncharge(&dq->quota, size);
 		quota_uncharge(&dq->agent->quota, size);
-		capacity_denied(dq, size,
-				quota_over(&dq->device->capacity, size), true);
+		count_denied(dq, size,
+			     quota_over(&dq->device->capacity, size),
+			     GDL_STAT_CAPACITY_DENIED);
 		return -ENOSPC;
 	}
 	count_buffer(dq);
@@ -176,9 +174,11 @@ bool gdl_charge(struct gdl_device_quota *dq, u64 size)
 	if (gdl_policy_get() == GDL_POLICY_OFF)
 		return true;
 	if (over_quota || over_device)
-		quota_denied(dq, size, max(over_quota, over_device), false);
+		count_denied(dq, size, max(over_quota, over_device),
+			     GDL_STAT_QUOTA_AUDITED);
 	else
-		capacity_denied(dq, size, over_capacity, false);
+		count_denied(dq, size, over_capacity,
+			     GDL_STAT_CAPACITY_AUDITED);
 	return true;
 }
 
@@ -221,12 +221,12 @@ int gdl_charge_overrun(struct gdl_device_quota *dq, u64 size)
 		       quota_over(&dq->quota, 0));
 
 	if (over) {
-		quota_denied(dq, size, over, true);
+		count_denied(dq, size, over, GDL_STAT_QUOTA_DENIED);
 		return -EDQUOT;
 	}
 	over = quota_over(&dq->device->capacity, 0);
 	if (over) {
-		capacity_denied(dq, size, over, true);
+		count_denied(dq, size, over, GDL_STAT_CAPACITY_DENIED);
 		return -ENOSPC;
 	}
 	return 0;

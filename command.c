@@ -222,7 +222,9 @@ static int parse_target(const char *word, const char **path, u64 *pid)
 	return -EINVAL;
 }
 
-static int cmd_bind(struct gdl_session *session, int argc, char **argv)
+static int change_binding(char **argv,
+			  int (*cgroup)(u64 agent, const char *path),
+			  int (*process)(u64 agent, u64 pid))
 {
 	const char *path;
 	u64 agent, pid;
@@ -232,21 +234,17 @@ static int cmd_bind(struct gdl_session *session, int argc, char **argv)
 		ret = parse_target(argv[2], &path, &pid);
 	if (ret)
 		return ret;
-	return path ? gdl_bind_cgroup(agent, path) : gdl_bind_pid(agent, pid);
+	return path ? cgroup(agent, path) : process(agent, pid);
+}
+
+static int cmd_bind(struct gdl_session *session, int argc, char **argv)
+{
+	return change_binding(argv, gdl_bind_cgroup, gdl_bind_pid);
 }
 
 static int cmd_unbind(struct gdl_session *session, int argc, char **argv)
 {
-	const char *path;
-	u64 agent, pid;
-	int ret = parse_u64(argv[1], &agent);
-
-	if (!ret)
-		ret = parse_target(argv[2], &path, &pid);
-	if (ret)
-		return ret;
-	return path ? gdl_unbind_cgroup(agent, path) :
-		      gdl_unbind_pid(agent, pid);
+	return change_binding(argv, gdl_unbind_cgroup, gdl_unbind_pid);
 }
 
 static int cmd_lock(struct gdl_session *session, int argc, char **argv)
