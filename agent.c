@@ -39,6 +39,8 @@ struct gdl_agent gdl_host = {
 	.quota.limit = GDL_UNLIMITED,
 	.lock = __SPIN_LOCK_UNLOCKED(gdl_host.lock),
 	.lock_waiters = LIST_HEAD_INIT(gdl_host.lock_waiters),
+	.ranges = MTREE_INIT(gdl_host.ranges, MT_FLAGS_USE_RCU),
+	.buffer_perms = XARRAY_INIT(gdl_host.buffer_perms, XA_FLAGS_LOCK_BH),
 };
 
 static void quota_raise_peak(struct gdl_quota *quota)
@@ -384,6 +386,8 @@ static int agent_create_locked(u64 id, u64 limit)
 	agent->quota.limit = limit;
 	spin_lock_init(&agent->lock);
 	INIT_LIST_HEAD(&agent->lock_waiters);
+	mt_init_flags(&agent->ranges, MT_FLAGS_USE_RCU);
+	xa_init_flags(&agent->buffer_perms, XA_FLAGS_LOCK_BH);
 	ret = mtree_insert(&agents, id, agent, GFP_KERNEL);
 	if (ret) {
 		kfree(agent);
@@ -391,6 +395,24 @@ static int agent_create_locked(u64 id, u64 limit)
 	}
 	nr_agents++;
 	return 0;
+}
+
+/**
+ * gdl_agent_lookup_or_create() - find an agent; make it, unlimited, if need be
+ * @id: its id
+ *
+ * Context: May sleep. Caller holds gdl_agent_mutex.
+ * Return: The agent; -ENOSPC with GDL_AGENTS_MAX agents, -ENOMEM.
+ */
+struct gdl_agent *gdl_agent_lookup_or_create(u64 id)
+{
+	struct gdl_agent *agent = gdl_agent_lookup(id);
+	int ret;
+
+	if (agent)
+		return agent;
+	ret = agent_create_locked(id, GDL_UNLIMITED);
+	return ret ? ERR_PTR(ret) : gdl_agent_lookup(id);
 }
 
 /**
@@ -476,17 +498,16 @@ int gdl_agent_set_quota(u64 id, u64 limit)
 static int set_device_quota_locked(u64 id, u64 limit, struct gdl_device *device)
 {
 	struct gdl_device_quota *dq;
-	int ret = 0;
+	struct gdl_agent *agent;
 
 	lockdep_assert_held(&gdl_agent_mutex);
 	/* Checked here: reap() looks for what was made before it got the mutex. */
 	if (READ_ONCE(device->gone))
 		return -ENODEV;
-	if (!gdl_agent_lookup(id))
-		ret = agent_create_locked(id, GDL_UNLIMITED);
-	if (ret)
-		return ret;
-	dq = gdl_agent_device_quota(gdl_agent_lookup(id), device, GFP_KERNEL);
+	agent = gdl_agent_lookup_or_create(id);
+	if (IS_ERR(agent))
+		return PTR_ERR(agent);
+	dq = gdl_agent_device_quota(agent, device, GFP_KERNEL);
 	if (!dq)
 		return -ENOMEM;
 	WRITE_ONCE(dq->quota.limit, limit);

@@ -208,19 +208,21 @@ static enum gdl_lock_mode mode_of(enum dma_data_direction direction)
 					    GDL_LOCK_EXCLUSIVE;
 }
 
-static int check(const struct dma_buf *dmabuf, enum gdl_lock_mode mode,
-		 const char *use, bool enforce)
+static int check_locked(const struct gdl_buffer *b,
+			const struct gdl_agent *agent, enum gdl_lock_mode mode,
+			const char *use, bool enforce)
 {
-	struct gdl_buffer *b;
-	int ret = 0;
+	if (!READ_ONCE(b->locked))
+		return 0;
+	return gdl_lock_check(b->id, agent, mode, use, enforce);
+}
 
-	rcu_read_lock();
-	b = gdl_buffer_of_dmabuf(dmabuf);
-	if (b && READ_ONCE(b->locked))
-		ret = gdl_lock_check(b->id, gdl_agent_of(current), mode, use,
-				     enforce);
-	rcu_read_unlock();
-	return ret;
+static int check_attach(const struct gdl_buffer *b, struct gdl_agent *agent,
+			bool enforce)
+{
+	int ret = gdl_perm_check_attach(b, agent, enforce);
+
+	return ret ?: check_locked(b, agent, GDL_LOCK_SHARED, "attach", enforce);
 }
 
 /**
@@ -229,11 +231,20 @@ static int check(const struct dma_buf *dmabuf, enum gdl_lock_mode mode,
  * @enforce: refuse it; else it is only counted and traced
  *
  * Context: As gdl_attachment_create().
- * Return: 0, or -EBUSY: another agent has it locked exclusively.
+ * Return: 0, or -EACCES: it is another agent's, and there is no permission;
+ * -EBUSY: another agent has it locked exclusively.
  */
 int gdl_attachment_check(const struct dma_buf *dmabuf, bool enforce)
 {
-	return check(dmabuf, GDL_LOCK_SHARED, "attach", enforce);
+	struct gdl_buffer *b;
+	int ret = 0;
+
+	rcu_read_lock();
+	b = gdl_buffer_of_dmabuf(dmabuf);
+	if (b)
+		ret = check_attach(b, gdl_agent_of(current), enforce);
+	rcu_read_unlock();
+	return ret;
 }
 
 /**
@@ -249,18 +260,33 @@ int gdl_attachment_check(const struct dma_buf *dmabuf, bool enforce)
 int gdl_attachment_check_mmap(const struct dma_buf *dmabuf, bool write,
 			      bool enforce)
 {
-	return check(dmabuf, write ? GDL_LOCK_EXCLUSIVE : GDL_LOCK_SHARED,
-		     "mmap", enforce);
+	struct gdl_buffer *b;
+	int ret = 0;
+
+	rcu_read_lock();
+	b = gdl_buffer_of_dmabuf(dmabuf);
+	if (b)
+		ret = check_locked(b, gdl_agent_of(current),
+				   write ? GDL_LOCK_EXCLUSIVE : GDL_LOCK_SHARED,
+				   "mmap", enforce);
+	rcu_read_unlock();
+	return ret;
 }
 
 static int map_begin(struct gdl_attachment *a,
 		     enum dma_data_direction direction, bool enforce)
 {
-	struct gdl_agent *agent = gdl_agent_lookup(READ_ONCE(a->agent_id));
-	int ret;
+	struct gdl_agent *agent = gdl_agent_lookup(READ_ONCE(a->agent_id)) ?:
+				  &gdl_host;
+	const struct gdl_buffer *b = gdl_buffer_lookup(a->buffer_id);
+	int ret = 0;
 
-	ret = gdl_lock_dma_begin(a->buffer_id, a->id, agent ?: &gdl_host,
-				 mode_of(direction), enforce);
+	if (b)
+		ret = gdl_perm_check_map(b, agent, direction, enforce);
+	if (ret)
+		return ret;
+	ret = gdl_lock_dma_begin(a->buffer_id, a->id, agent, mode_of(direction),
+				 enforce);
 	if (ret == -EBUSY)
 		return ret;
 	atomic_inc(&a->mapped[direction]);
@@ -271,13 +297,14 @@ static int map_begin(struct gdl_attachment *a,
  * gdl_attachment_map_begin() - an attachment is about to be mapped for DMA
  * @attach: the attachment
  * @direction: of the DMA
- * @enforce: refuse it if a lock forbids it; else that is only counted and traced
+ * @enforce: refuse it if it is forbidden; else that is only counted and traced
  *
  * It counts as mapped from here on, so that no lock is granted meanwhile.
  * gdl_attachment_map_end() follows, or gdl_attachment_unmap() if it fails.
  *
  * Context: As gdl_attachment_create().
- * Return: 0, or -EBUSY: another agent's lock forbids it.
+ * Return: 0, or -EACCES: the buffer is another agent's, and there is no
+ * permission for it; -EBUSY: another agent's lock forbids it.
  */
 int gdl_attachment_map_begin(const struct dma_buf_attachment *attach,
 			     enum dma_data_direction direction, bool enforce)
@@ -316,8 +343,10 @@ void gdl_attachment_map_end(const struct dma_buf_attachment *attach,
 	a = attachment_lookup(attach);
 	if (a) {
 		b = gdl_buffer_lookup(a->buffer_id);
-		if (b && sgt->sgl)
+		if (b && sgt->sgl) {
 			WRITE_ONCE(b->dma_addr, sg_dma_address(sgt->sgl));
+			gdl_perm_audit_mapping(b, sgt, direction);
+		}
 		trace_gdl_map(a, direction);
 	}
 	rcu_read_unlock();

@@ -24,6 +24,7 @@
 #include <linux/user_namespace.h>
 
 #include "gpu_dma_lock.h"
+#include "gpu_dma_lock_check.h"
 
 #define LINE_MAX_LEN	4095
 #define WRITE_MAX_LEN	SZ_64K
@@ -128,6 +129,7 @@ static int remove_agent(u64 id)
 	/* Who found the agent before has published what he made for it. */
 	synchronize_rcu();
 	gdl_lock_drop_agent(agent);
+	gdl_perm_drop_agent(agent);
 	gdl_buffer_hand_over(agent);
 	gdl_attachment_hand_over(id);
 	gdl_context_hand_over(id);
@@ -274,6 +276,143 @@ static int cmd_unlock(struct gdl_session *session, int argc, char **argv)
 	return ret ?: gdl_unlock(buffer, agent);
 }
 
+/* START-END, START+SIZE, or START for one page. @word is cut up. */
+static int parse_range(char *word, u64 *start, u64 *last)
+{
+	char *end = word + strcspn(word, "-+");
+	bool plus = *end == '+', minus = *end == '-';
+	u64 size = PAGE_SIZE;
+	int ret;
+
+	*end = '\0';
+	ret = parse_u64(word, start);
+	if (!ret && minus) {
+		ret = parse_u64(end + 1, last);
+		return ret ?: (*last < *start ? -EINVAL : 0);
+	}
+	if (!ret && plus)
+		ret = parse_bytes(end + 1, &size);
+	if (ret)
+		return ret;
+	if (!size)
+		return -EINVAL;
+	return check_add_overflow(*start, size - 1, last) ? -ERANGE : 0;
+}
+
+/* r, w or rw; 0 for "-", which revokes. */
+static int parse_mode(const char *word, unsigned int *mode)
+{
+	static const char * const modes[] = {
+		"-",
+		[GPU_DMA_LOCK_READ] = "r",
+		[GPU_DMA_LOCK_WRITE] = "w",
+		[GPU_DMA_LOCK_READ | GPU_DMA_LOCK_WRITE] = "rw",
+	};
+	int ret = match_string(modes, ARRAY_SIZE(modes), word);
+
+	if (ret < 0)
+		return -EINVAL;
+	*mode = ret;
+	return 0;
+}
+
+/* What a permission is about. */
+struct perm_target {
+	bool is_buffer;
+	u64 buffer;
+	u64 start, last;
+};
+
+/* RANGE or buf=ID */
+static int parse_perm_target(char *word, struct perm_target *target)
+{
+	target->is_buffer = !strncmp(word, "buf=", 4);
+	if (target->is_buffer)
+		return parse_u64(word + 4, &target->buffer);
+	return parse_range(word, &target->start, &target->last);
+}
+
+static int revoke(u64 agent, const struct perm_target *target)
+{
+	if (target->is_buffer)
+		return gdl_perm_revoke_buffer(agent, target->buffer);
+	return gdl_perm_revoke_range(agent, target->start, target->last);
+}
+
+/* @create: create an unknown agent. */
+static int change_perm(char *agent_word, char *target_word,
+		       const char *mode_word, bool create)
+{
+	struct perm_target target;
+	unsigned int mode;
+	u64 agent;
+	int ret = parse_u64(agent_word, &agent);
+
+	if (!ret)
+		ret = parse_perm_target(target_word, &target);
+	if (!ret)
+		ret = parse_mode(mode_word, &mode);
+	if (ret)
+		return ret;
+	if (!mode)
+		return revoke(agent, &target);
+	if (target.is_buffer)
+		return gdl_perm_grant_buffer(agent, target.buffer, mode, create);
+	return gdl_perm_grant_range(agent, target.start, target.last, mode,
+				    create);
+}
+
+static int cmd_grant(struct gdl_session *session, int argc, char **argv)
+{
+	return change_perm(argv[1], argv[2], argv[3], false);
+}
+
+static int cmd_revoke(struct gdl_session *session, int argc, char **argv)
+{
+	struct perm_target target;
+	u64 agent;
+	int ret = parse_u64(argv[1], &agent);
+
+	if (ret)
+		return ret;
+	if (argc == 2)
+		return gdl_perm_revoke_all(agent);
+	ret = parse_perm_target(argv[2], &target);
+	return ret ?: revoke(agent, &target);
+}
+
+/* All 2^64 bytes are one more than a size can say. */
+static int check_range(u64 agent, u64 start, u64 last, unsigned int mode)
+{
+	u64 size = last - start + 1;
+	int ret;
+
+	if (size)
+		return gpu_dma_lock_check(agent, start, size, mode);
+	ret = gpu_dma_lock_check(agent, 0, U64_MAX, mode);
+	return ret ?: gpu_dma_lock_check(agent, U64_MAX, 1, mode);
+}
+
+static int cmd_check(struct gdl_session *session, int argc, char **argv)
+{
+	struct perm_target target;
+	unsigned int mode;
+	u64 agent;
+	int ret = parse_u64(argv[1], &agent);
+
+	if (!ret)
+		ret = parse_perm_target(argv[2], &target);
+	if (!ret)
+		ret = parse_mode(argv[3], &mode);
+	if (!ret && !mode)
+		ret = -EINVAL;
+	if (ret)
+		return ret;
+	if (target.is_buffer)
+		return gdl_perm_check_buffer(agent, target.buffer, mode);
+	return check_range(agent, target.start, target.last, mode);
+}
+
 static int cmd_create_context(struct gdl_session *session, int argc,
 			      char **argv)
 {
@@ -337,6 +476,9 @@ static const struct command {
 	{ "lock", " BUFFER AGENT shared|exclusive [nowait|TIMEOUT_MS]", 3, 4,
 	  cmd_lock },
 	{ "unlock", " BUFFER AGENT", 2, 2, cmd_unlock },
+	{ "grant", " AGENT RANGE|buf=ID MODE", 3, 3, cmd_grant },
+	{ "revoke", " AGENT [RANGE|buf=ID]", 1, 2, cmd_revoke },
+	{ "check", " AGENT RANGE|buf=ID r|w|rw", 3, 3, cmd_check },
 	{ "create_context", " AGENT DEV", 2, 2, cmd_create_context },
 	{ "destroy_context", " CONTEXT", 1, 1, cmd_destroy_context },
 	{ "switch_context", " DEV CONTEXT", 2, 2, cmd_switch_context },
@@ -410,6 +552,37 @@ int gdl_command_quota(struct gdl_session *session, char *line)
 	if (argc < 2 || argc > 3)
 		return -EINVAL;
 	return set_quota(argc, argv);
+}
+
+/**
+ * gdl_command_perm() - run a line of the file dma_permissions:
+ * AGENT:RANGE|buf=ID:MODE
+ * @session: not used
+ * @line: the line, without its newline; blank lines do nothing
+ *
+ * An unknown agent is created.
+ *
+ * Context: May sleep.
+ * Return: 0, -EINVAL malformed, -ERANGE a number does not fit or a range wraps,
+ * -ENOENT nothing to revoke, or no such buffer, -ENOSPC with GDL_PERMS_MAX rules
+ * of the agent or GDL_AGENTS_MAX agents, -ENOMEM.
+ */
+int gdl_command_perm(struct gdl_session *session, char *line)
+{
+	char *argv[WORDS_MAX], *target, *mode;
+	int argc = split(line, argv);
+
+	if (!argc)
+		return 0;
+	if (argc > 1)
+		return -EINVAL;
+	target = strchr(argv[0], ':');
+	mode = target ? strchr(target + 1, ':') : NULL;
+	if (!mode)
+		return -EINVAL;
+	*target++ = '\0';
+	*mode++ = '\0';
+	return change_perm(argv[0], target, mode, true);
 }
 
 static int results_make_room(struct gdl_session *session)

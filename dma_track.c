@@ -30,6 +30,7 @@ static struct kmem_cache *buffer_cache;
 static u64 last_id;			/* under xa_lock */
 static u64 held_id;			/* under xa_lock: see next_id() */
 static void (*on_locked_gone)(u64 id);
+static void (*on_permitted_gone)(struct gdl_buffer *b);
 
 /* Marks the buffers in gdl_buffers that there is a lock of. */
 #define LOCKED	XA_MARK_0
@@ -84,7 +85,7 @@ bool gdl_buffer_remove(struct gdl_buffer *b)
 {
 	struct gdl_device_quota *dq;
 	unsigned long flags;
-	bool found, locked;
+	bool found, locked, permitted;
 
 	if (b->object)
 		rhashtable_remove_fast(&objects, &b->node, object_params);
@@ -92,11 +93,14 @@ bool gdl_buffer_remove(struct gdl_buffer *b)
 	found = __xa_erase(&gdl_buffers, b->id) == b;
 	dq = b->dq;
 	locked = b->locked;
+	permitted = b->permitted;
 	xa_unlock_irqrestore(&gdl_buffers, flags);
 	if (!found)
 		return false;
 	if (locked)
 		on_locked_gone(b->id);
+	if (permitted)
+		on_permitted_gone(b);
 	trace_gdl_buffer_free(b, dq);
 	gdl_uncharge(dq, b->size);
 	gdl_stat_inc(GDL_STAT_BUFFERS_FREED);
@@ -401,6 +405,28 @@ bool gdl_buffer_set_locked(u64 id, bool locked)
 	return b;
 }
 
+/**
+ * gdl_buffer_set_permitted() - note that agents may get permissions on a buffer
+ * @id: the buffer's id
+ *
+ * When it is removed, the function given to gdl_buffer_init() is called.
+ *
+ * Context: Any but hard interrupt. Does not sleep.
+ * Return: The buffer, or NULL; it stays at least until that function returns.
+ */
+struct gdl_buffer *gdl_buffer_set_permitted(u64 id)
+{
+	struct gdl_buffer *b;
+	unsigned long flags;
+
+	xa_lock_irqsave(&gdl_buffers, flags);
+	b = gdl_buffer_lookup(id);
+	if (b)
+		b->permitted = true;
+	xa_unlock_irqrestore(&gdl_buffers, flags);
+	return b;
+}
+
 /* Charge the ledger buffer @b and make it visible; its place is reserved. */
 static int ledger_publish(struct gdl_buffer *b, u64 agent_id, u64 device_id)
 {
@@ -556,15 +582,18 @@ void gdl_buffer_hand_over(const struct gdl_agent *agent)
  * gdl_buffer_init() - make the tables
  * @locked_gone: called when a buffer with a lock was removed, under
  *	rcu_read_lock(); must not sleep
+ * @permitted_gone: likewise, of a buffer after gdl_buffer_set_permitted()
  *
  * Context: May sleep.
  * Return: 0 or -ENOMEM.
  */
-int gdl_buffer_init(void (*locked_gone)(u64 id))
+int gdl_buffer_init(void (*locked_gone)(u64 id),
+		    void (*permitted_gone)(struct gdl_buffer *b))
 {
 	int ret;
 
 	on_locked_gone = locked_gone;
+	on_permitted_gone = permitted_gone;
 	buffer_cache = KMEM_CACHE(gdl_buffer, 0);
 	if (!buffer_cache)
 		return -ENOMEM;

@@ -44,7 +44,7 @@ static int __init gdl_init(void)
 	ret = gdl_lock_init();
 	if (ret)
 		goto out_prime;
-	ret = gdl_buffer_init(gdl_lock_buffer_gone);
+	ret = gdl_buffer_init(gdl_lock_buffer_gone, gdl_perm_buffer_gone);
 	if (ret)
 		goto out_lock;
 	ret = gdl_attachment_init();
@@ -98,6 +98,7 @@ static void __exit gdl_exit(void)
 	gdl_context_exit();
 	gdl_attachment_exit();
 	gdl_buffer_exit();
+	gdl_perm_exit();
 	gdl_lock_exit();
 	gdl_prime_exit();
 	gdl_binding_exit();

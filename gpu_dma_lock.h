@@ -12,6 +12,7 @@
  * X: written under the xa_lock of gdl_buffers, read under it or under RCU by
  *    READ_ONCE().
  * L: gdl_lock_lock (spinlock, buffer_lock.c); READ_ONCE() elsewhere.
+ * P: perm_lock (spinlock, dma_perm.c); READ_ONCE() elsewhere.
  * E: written by the kernel's event on the object only; the object's own life
  *    cycle orders these events. Read by READ_ONCE().
  *
@@ -25,11 +26,15 @@
  *       gdl_lock_lock			gdl_lock_drop_agent() from remove_agent()
  *         gdl_buffers.xa_lock		gdl_buffer_set_locked()
  *       declared_mutex			gdl_context_hand_over() from remove_agent()
+ *       perm_lock			gdl_perm_grant_buffer()
+ *         gdl_buffers.xa_lock		gdl_buffer_set_permitted()
+ *         gdl_agent.buffer_perms.xa_lock
+ *       gdl_agent.ranges.ma_lock	gdl_perm_grant_range()
  *
  * Probe handlers run with preemption disabled and take only the spinlocks, and
- * rhashtable's bucket locks. gdl_lock_lock is taken with soft interrupts
- * disabled, the bucket locks likewise, the other spinlocks with interrupts
- * disabled: an event in hard interrupt context is counted as failed, not
+ * rhashtable's bucket locks. gdl_lock_lock and perm_lock are taken with soft
+ * interrupts disabled, the bucket locks likewise, the other spinlocks with
+ * interrupts disabled: an event in hard interrupt context is counted as failed, not
  * tracked.
  */
 #ifndef GPU_DMA_LOCK_H
@@ -41,6 +46,7 @@
 #include <linux/kernel.h>
 #include <linux/kprobes.h>
 #include <linux/list.h>
+#include <linux/maple_tree.h>
 #include <linux/mutex.h>
 #include <linux/pid.h>
 #include <linux/rcupdate.h>
@@ -97,6 +103,12 @@ enum gdl_stat {
 	GDL_STAT_LOCKS_DENIED,
 	GDL_STAT_LOCKS_AUDITED,
 	GDL_STAT_LOCKS_LOST,
+	GDL_STAT_DMA_CHECKS,
+	GDL_STAT_DMA_CHECKS_DENIED,
+	GDL_STAT_DMA_DENIED,
+	GDL_STAT_DMA_AUDITED,
+	GDL_STAT_DMA_SEGMENTS_OUTSIDE,
+	GDL_STAT_DMA_SEGMENTS_UNCHECKED,
 	GDL_STAT_COMMANDS,
 	GDL_STAT_COMMANDS_FAILED,
 	GDL_STAT_COMMANDS_FAILED_AT_CLOSE,
@@ -211,6 +223,10 @@ struct gdl_agent {
 	struct list_head lock_waiters;		/* L: gdl_claim.of_agent */
 	struct list_head lock_todo;		/* L: of a search in lock_graph.c */
 	u64 lock_search;			/* L: the last search that found it */
+	struct maple_tree ranges;		/* M, walked under RCU: see dma_perm.c */
+	u64 nr_ranges;				/* M */
+	struct xarray buffer_perms;		/* P, walked under RCU: by buffer id */
+	u64 nr_buffer_perms;			/* P */
 	struct rcu_head rcu;
 };
 
@@ -244,6 +260,7 @@ void gdl_agent_exit(void);
 void gdl_agent_reap(void);
 struct gdl_agent *gdl_agent_lookup(u64 id);
 struct gdl_agent *gdl_agent_next(u64 id);
+struct gdl_agent *gdl_agent_lookup_or_create(u64 id);
 int gdl_agent_create(u64 id, u64 limit);
 int gdl_agent_remove_begin(u64 id, struct gdl_agent **agent);
 void gdl_agent_remove_end(struct gdl_agent *agent);
@@ -324,7 +341,9 @@ struct gdl_buffer {
 	bool overrun;				/* E: charged over a limit to be enforced */
 	bool adopted;				/* C: older than it was first seen */
 	bool locked;				/* X: there is a gdl_buffer_lock */
+	bool permitted;				/* X: perms may have some */
 	u8 lock_mode;				/* L: of its holders, GDL_LOCK_NONE: none */
+	struct hlist_head perms;		/* P: gdl_buffer_perm.of_buffer */
 	struct rcu_head rcu;
 	char comm[TASK_COMM_LEN];		/* C: creator's */
 };
@@ -334,7 +353,8 @@ struct gdl_buffer {
 
 extern const char * const gdl_kind_names[GDL_NR_KINDS];
 
-int gdl_buffer_init(void (*locked_gone)(u64 id));
+int gdl_buffer_init(void (*locked_gone)(u64 id),
+		    void (*permitted_gone)(struct gdl_buffer *b));
 void gdl_buffer_exit(void);
 struct gdl_buffer *gdl_buffer_create(enum gdl_kind kind,
 				     struct gdl_device *device, u64 size,
@@ -349,6 +369,7 @@ u64 gdl_buffer_last_id(void);
 struct gdl_buffer *gdl_buffer_next(u64 id);
 struct gdl_buffer *gdl_buffer_next_locked(u64 id);
 bool gdl_buffer_set_locked(u64 id, bool locked);
+struct gdl_buffer *gdl_buffer_set_permitted(u64 id);
 int gdl_buffer_allocate(u64 agent_id, u64 size, u64 device_id, u64 *id);
 int gdl_buffer_free(u64 id);
 void gdl_buffer_hand_over(const struct gdl_agent *agent);
@@ -465,6 +486,39 @@ int gdl_lock_dma_begin(u64 buffer_id, u64 attachment_id, struct gdl_agent *agent
 		       enum gdl_lock_mode mode, bool enforce);
 void gdl_lock_dma_end(u64 buffer_id, u64 attachment_id, enum gdl_lock_mode mode,
 		      bool all);
+
+/* dma_perm.c: what an agent may DMA to; see gpu_dma_lock_check.h too */
+
+/* The most ranges and permissions on buffers that an agent can have. */
+#define GDL_PERMS_MAX	1048576
+
+/* A rule of the file dma_permissions. */
+struct gdl_perm_row {
+	bool buffer;				/* on buffer @start, else on a range */
+	u64 agent_id;
+	u64 start, last;
+	unsigned int mode;			/* GPU_DMA_LOCK_* */
+};
+
+int gdl_perm_grant_range(u64 agent_id, u64 start, u64 last, unsigned int mode,
+			 bool create);
+int gdl_perm_revoke_range(u64 agent_id, u64 start, u64 last);
+int gdl_perm_grant_buffer(u64 agent_id, u64 buffer_id, unsigned int mode,
+			  bool create);
+int gdl_perm_revoke_buffer(u64 agent_id, u64 buffer_id);
+int gdl_perm_revoke_all(u64 agent_id);
+int gdl_perm_check_buffer(u64 agent_id, u64 buffer_id, unsigned int mode);
+int gdl_perm_check_attach(const struct gdl_buffer *b, struct gdl_agent *agent,
+			  bool enforce);
+int gdl_perm_check_map(const struct gdl_buffer *b, struct gdl_agent *agent,
+		       enum dma_data_direction direction, bool enforce);
+void gdl_perm_audit_mapping(const struct gdl_buffer *b,
+			    const struct sg_table *sgt,
+			    enum dma_data_direction direction);
+void gdl_perm_drop_agent(struct gdl_agent *agent);
+void gdl_perm_buffer_gone(struct gdl_buffer *b);
+bool gdl_perm_next(struct gdl_perm_row *row);
+void gdl_perm_exit(void);
 
 /* attachment.c: devices that import a buffer */
 
@@ -612,6 +666,7 @@ ssize_t gdl_session_read(struct gdl_session *session, char __user *buf,
 			 size_t count);
 int gdl_command_control(struct gdl_session *session, char *line);
 int gdl_command_quota(struct gdl_session *session, char *line);
+int gdl_command_perm(struct gdl_session *session, char *line);
 
 /* proc.c: /proc/swarm/gpu */
 

@@ -22,6 +22,7 @@
 #include <linux/user_namespace.h>
 
 #include "gpu_dma_lock.h"
+#include "gpu_dma_lock_check.h"
 
 static struct proc_dir_entry *swarm_dir;
 
@@ -35,6 +36,7 @@ struct cursor {
 	u64 device_id;			/* quotas: of the current row */
 	struct gdl_device_quota *dq;	/* quotas: the current row's, or NULL */
 	struct gdl_lock_row lock_row;	/* locks: the current row */
+	struct gdl_perm_row perm_row;	/* dma_permissions: the current row */
 	struct pid_namespace *pid_ns;	/* that this /proc was mounted for */
 	bool show_addresses;
 };
@@ -43,6 +45,7 @@ struct table {
 	const char *header;
 	u64 (*last_id)(void);			/* NULL: ids do not rise with time */
 	void *(*find)(struct cursor *cursor);	/* the row at the cursor, or after */
+	void (*advance)(struct cursor *cursor);	/* NULL: to the next id */
 	void (*show)(struct seq_file *m, struct cursor *cursor, void *row);
 	gdl_line_fn write;
 };
@@ -407,6 +410,64 @@ static void show_context(struct seq_file *m, struct cursor *cursor, void *row)
 	end_with_age(m, c->created, c->adopted);
 }
 
+static void next_id(struct cursor *cursor)
+{
+	cursor->id++;
+	cursor->end = !cursor->id;
+}
+
+/* To the next device of the agent, or the next agent. */
+static void advance_quota(struct cursor *cursor)
+{
+	cursor->device_id = cursor->device_rows ? cursor->device_id + 1 : 0;
+	/* Device id U64_MAX, of no GPU, is an agent's last row. */
+	if (cursor->device_id || !cursor->device_rows) {
+		cursor->device_rows = true;
+		return;
+	}
+	cursor->device_rows = false;
+	next_id(cursor);
+}
+
+static void advance_lock(struct cursor *cursor)
+{
+	cursor->lock_row.order++;
+}
+
+static void *find_perm(struct cursor *cursor)
+{
+	return gdl_perm_next(&cursor->perm_row) ? &cursor->perm_row : NULL;
+}
+
+/* To behind the rule, or to the next agent, or from the ranges to the buffers. */
+static void advance_perm(struct cursor *cursor)
+{
+	struct gdl_perm_row *row = &cursor->perm_row;
+
+	row->start = row->last + 1;
+	if (!row->start)
+		row->agent_id++;
+	if (row->start || row->agent_id)
+		return;
+	cursor->end = row->buffer;
+	row->buffer = true;
+}
+
+static void show_perm(struct seq_file *m, struct cursor *cursor, void *v)
+{
+	const struct gdl_perm_row *row = v;
+
+	seq_put_decimal_ull(m, "", row->agent_id);
+	if (row->buffer)
+		seq_printf(m, ":buf=%llu:", row->start);
+	else if (cursor->show_addresses)
+		seq_printf(m, ":%#llx-%#llx:", row->start, row->last);
+	else
+		seq_puts(m, ":0x0-0x0:");
+	seq_printf(m, "%s%s\n", row->mode & GPU_DMA_LOCK_READ ? "r" : "",
+		   row->mode & GPU_DMA_LOCK_WRITE ? "w" : "");
+}
+
 static const struct table devices_table = {
 	.header = "ID NAME DRIVER BUS CAPACITY USED BUFFERS CONTEXTS\n",
 	.find = find_device,
@@ -423,6 +484,7 @@ static const struct table quotas_table = {
 	.header = "AGENT DEVICE LIMIT USED PEAK DENIED\n",
 	.find = find_quota,
 	.show = show_quota,
+	.advance = advance_quota,
 	.write = gdl_command_quota,
 };
 
@@ -451,6 +513,7 @@ static const struct table locks_table = {
 	.last_id = gdl_buffer_last_id,
 	.find = find_lock,
 	.show = show_lock,
+	.advance = advance_lock,
 };
 
 static const struct table contexts_table = {
@@ -458,6 +521,15 @@ static const struct table contexts_table = {
 	.last_id = gdl_context_last_id,
 	.find = find_context,
 	.show = show_context,
+};
+
+/* Without a header: it is written in the grammar it is shown in. */
+static const struct table permissions_table = {
+	.header = "",
+	.find = find_perm,
+	.show = show_perm,
+	.advance = advance_perm,
+	.write = gdl_command_perm,
 };
 
 static void *table_row(struct cursor *cursor)
@@ -485,27 +557,16 @@ static void *table_start(struct seq_file *m, loff_t *pos)
 	cursor->end = false;
 	cursor->device_rows = false;
 	cursor->lock_row = (struct gdl_lock_row) { .order = S64_MIN };
+	cursor->perm_row = (struct gdl_perm_row) { };
 	return SEQ_START_TOKEN;
 }
 
-/* Step to the next id, or for quotas first to the next device of the agent. */
 static void advance(struct cursor *cursor)
 {
-	if (cursor->table == &locks_table) {
-		cursor->lock_row.order++;
-		return;
-	}
-	if (cursor->table == &quotas_table) {
-		cursor->device_id = cursor->device_rows ? cursor->device_id + 1 : 0;
-		/* Device id U64_MAX, of no GPU, is an agent's last row. */
-		if (cursor->device_id || !cursor->device_rows) {
-			cursor->device_rows = true;
-			return;
-		}
-		cursor->device_rows = false;
-	}
-	cursor->id++;
-	cursor->end = !cursor->id;
+	if (cursor->table->advance)
+		cursor->table->advance(cursor);
+	else
+		next_id(cursor);
 }
 
 static void *table_next(struct seq_file *m, void *v, loff_t *pos)
@@ -689,6 +750,7 @@ static const struct {
 	{ "attachments", &attachments_table },
 	{ "locks", &locks_table },
 	{ "contexts", &contexts_table },
+	{ "dma_permissions", &permissions_table },
 };
 
 static bool create_table(struct proc_dir_entry *dir, const char *name,

@@ -32,6 +32,7 @@ static notrace void *gdl_refuse_##name(void)				\
 GDL_REFUSE(edquot, -EDQUOT)
 GDL_REFUSE(enospc, -ENOSPC)
 GDL_REFUSE(ebusy, -EBUSY)
+GDL_REFUSE(eacces, -EACCES)
 
 static unsigned long refusing_function(int error)
 {
@@ -40,6 +41,8 @@ static unsigned long refusing_function(int error)
 		return (unsigned long)gdl_refuse_enospc;
 	case -EBUSY:
 		return (unsigned long)gdl_refuse_ebusy;
+	case -EACCES:
+		return (unsigned long)gdl_refuse_eacces;
 	default:
 		return (unsigned long)gdl_refuse_edquot;
 	}

@@ -9,6 +9,7 @@
 #include <linux/tracepoint.h>
 
 #include "gpu_dma_lock.h"
+#include "gpu_dma_lock_check.h"
 
 DECLARE_EVENT_CLASS(gdl_buffer,
 	TP_PROTO(const struct gdl_buffer *b, const struct gdl_device_quota *dq),
@@ -129,8 +130,8 @@ TRACE_EVENT(gdl_charge_denied,
 		  __entry->refused ? "refused" : "allowed")
 );
 
-/* A use of a buffer that another agent's lock forbids. */
-TRACE_EVENT(gdl_lock_denied,
+/* A use of a buffer that is forbidden; refused, or let pass and only counted. */
+DECLARE_EVENT_CLASS(gdl_use_denied,
 	TP_PROTO(u64 buffer, const struct gdl_agent *agent, const char *use,
 		 bool refused),
 	TP_ARGS(buffer, agent, use, refused),
@@ -149,6 +150,62 @@ TRACE_EVENT(gdl_lock_denied,
 	TP_printk("buffer=%llu agent=%llu use=%s %s", __entry->buffer,
 		  __entry->agent, __get_str(use),
 		  __entry->refused ? "refused" : "allowed")
+);
+
+/* By another agent's lock. */
+DEFINE_EVENT(gdl_use_denied, gdl_lock_denied,
+	TP_PROTO(u64 buffer, const struct gdl_agent *agent, const char *use,
+		 bool refused),
+	TP_ARGS(buffer, agent, use, refused)
+);
+
+/* For want of a permission. */
+DEFINE_EVENT(gdl_use_denied, gdl_dma_denied,
+	TP_PROTO(u64 buffer, const struct gdl_agent *agent, const char *use,
+		 bool refused),
+	TP_ARGS(buffer, agent, use, refused)
+);
+
+/* gpu_dma_lock_check() said no. */
+TRACE_EVENT(gdl_check_denied,
+	TP_PROTO(u64 agent, u64 addr, u64 size, unsigned int mode),
+	TP_ARGS(agent, addr, size, mode),
+	TP_STRUCT__entry(
+		__field(u64, agent)
+		__field(u64, addr)
+		__field(u64, size)
+		__field(unsigned int, mode)
+	),
+	TP_fast_assign(
+		__entry->agent = agent;
+		__entry->addr = addr;
+		__entry->size = size;
+		__entry->mode = mode;
+	),
+	TP_printk("agent=%llu addr=%#llx size=%llu mode=%s%s", __entry->agent,
+		  __entry->addr, __entry->size,
+		  __entry->mode & GPU_DMA_LOCK_READ ? "r" : "",
+		  __entry->mode & GPU_DMA_LOCK_WRITE ? "w" : "")
+);
+
+/* A mapped segment outside the ranges of the buffer's agent. */
+TRACE_EVENT(gdl_segment_outside,
+	TP_PROTO(u64 buffer, const struct gdl_agent *agent, u64 addr, u64 size),
+	TP_ARGS(buffer, agent, addr, size),
+	TP_STRUCT__entry(
+		__field(u64, buffer)
+		__field(u64, agent)
+		__field(u64, addr)
+		__field(u64, size)
+	),
+	TP_fast_assign(
+		__entry->buffer = buffer;
+		__entry->agent = agent->id;
+		__entry->addr = addr;
+		__entry->size = size;
+	),
+	TP_printk("buffer=%llu agent=%llu addr=%#llx size=%llu", __entry->buffer,
+		  __entry->agent, __entry->addr, __entry->size)
 );
 
 TRACE_EVENT(gdl_policy,

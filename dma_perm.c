@@ -1,0 +1,660 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DMA permissions: the address ranges an agent may DMA to, and the buffers of
+ * others that it may attach and map.
+ *
+ * An agent's ranges are in a maple tree, each with its mode as a value. A grant
+ * or a revocation is one store into the tree, so that whoever checks sees each
+ * byte as it was before or as it is after.
+ *
+ * The permissions on buffers are found by agent and buffer, in an xarray of the
+ * agent; and by buffer, in a list of the buffer, with which they go.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/dma-direction.h>
+#include <linux/export.h>
+#include <linux/maple_tree.h>
+#include <linux/mutex.h>
+#include <linux/rculist.h>
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
+#include <linux/xarray.h>
+
+#include "gpu_dma_lock.h"
+#include "gpu_dma_lock_check.h"
+#include "trace.h"
+
+/*
+ * The most segments of a mapping that are looked at: it is done with preemption
+ * disabled.
+ */
+#define AUDIT_SEGMENTS_MAX	4096
+
+#define MODE_ALL	(GPU_DMA_LOCK_READ | GPU_DMA_LOCK_WRITE)
+
+/* An agent may use a buffer of another one. */
+struct gdl_buffer_perm {
+	struct hlist_node of_buffer;		/* P: in gdl_buffer.perms */
+	struct gdl_agent *agent;		/* C */
+	u64 buffer_id;				/* C */
+	unsigned int mode;			/* P: READ_ONCE() elsewhere */
+	struct rcu_head rcu;
+};
+
+/* Permissions on buffers come and go under it. */
+static DEFINE_SPINLOCK(perm_lock);
+
+/* Is all of @mode in the tree's @entry? */
+static bool allows(const void *entry, unsigned int mode)
+{
+	return entry && !(mode & ~xa_to_value(entry));
+}
+
+static bool range_allowed(struct gdl_agent *agent, u64 start, u64 last,
+			  unsigned int mode)
+{
+	MA_STATE(mas, &agent->ranges, start, start);
+
+	for (;;) {
+		if (!allows(mas_walk(&mas), mode))
+			return false;
+		if (mas.last >= last)
+			return true;
+		/* Found anew: the ranges may be changing. */
+		mas_set(&mas, mas.last + 1);
+	}
+}
+
+/* Documented in gpu_dma_lock_check.h. */
+int gpu_dma_lock_check(u64 agent_id, u64 addr, u64 size, unsigned int mode)
+{
+	u64 last = addr + size - 1;
+	struct gdl_agent *agent;
+	int ret = -ENOENT;
+
+	if (unlikely(!size || !mode || mode & ~MODE_ALL))
+		return -EINVAL;
+	if (unlikely(last < addr))
+		return -ERANGE;
+	gdl_stat_inc(GDL_STAT_DMA_CHECKS);
+	rcu_read_lock();
+	agent = gdl_agent_lookup(agent_id);
+	if (agent)
+		ret = range_allowed(agent, addr, last, mode) ? 0 : -EACCES;
+	rcu_read_unlock();
+	if (ret == -EACCES) {
+		gdl_stat_inc(GDL_STAT_DMA_CHECKS_DENIED);
+		trace_gdl_check_denied(agent_id, addr, size, mode);
+	}
+	return ret;
+}
+EXPORT_SYMBOL_GPL(gpu_dma_lock_check);
+
+/* May @agent use another's buffer in all of @mode? 0: in any. */
+static bool buffer_allowed(struct gdl_agent *agent, const struct gdl_buffer *b,
+			   unsigned int mode)
+{
+	const struct gdl_buffer_perm *p;
+
+	if (READ_ONCE(b->dq)->agent == agent)
+		return true;
+	p = xa_load(&agent->buffer_perms, b->id);
+	return p && !(mode & ~READ_ONCE(p->mode));
+}
+
+/**
+ * gdl_perm_check_buffer() - may an agent DMA to a buffer?
+ * @agent_id: the agent
+ * @buffer_id: the buffer
+ * @mode: GPU_DMA_LOCK_READ, GPU_DMA_LOCK_WRITE, or both
+ *
+ * Context: Does not sleep.
+ * Return: 0; -EACCES; -ENOENT no such agent or buffer.
+ */
+int gdl_perm_check_buffer(u64 agent_id, u64 buffer_id, unsigned int mode)
+{
+	struct gdl_agent *agent;
+	struct gdl_buffer *b;
+	int ret = -ENOENT;
+
+	gdl_stat_inc(GDL_STAT_DMA_CHECKS);
+	rcu_read_lock();
+	agent = gdl_agent_lookup(agent_id);
+	b = gdl_buffer_lookup(buffer_id);
+	if (agent && b)
+		ret = buffer_allowed(agent, b, mode) ? 0 : -EACCES;
+	rcu_read_unlock();
+	if (ret == -EACCES)
+		gdl_stat_inc(GDL_STAT_DMA_CHECKS_DENIED);
+	return ret;
+}
+
+/* What a DMA of that direction does to memory, as far as it needs permission. */
+static unsigned int mode_of(enum dma_data_direction direction)
+{
+	return direction == DMA_TO_DEVICE ? GPU_DMA_LOCK_READ :
+					    GPU_DMA_LOCK_WRITE;
+}
+
+static int check_use(const struct gdl_buffer *b, struct gdl_agent *agent,
+		     unsigned int mode, const char *use, bool enforce)
+{
+	if (buffer_allowed(agent, b, mode) ||
+	    gdl_policy_get() == GDL_POLICY_OFF)
+		return 0;
+	gdl_stat_inc(enforce ? GDL_STAT_DMA_DENIED : GDL_STAT_DMA_AUDITED);
+	trace_gdl_dma_denied(b->id, agent, use, enforce);
+	return enforce ? -EACCES : 0;
+}
+
+/**
+ * gdl_perm_check_attach() - may an agent attach a device to a buffer?
+ * @b: the buffer
+ * @agent: the agent
+ * @enforce: refuse it; else it is only counted and traced
+ *
+ * Any permission on it will do: what is done to it is known when it is mapped.
+ *
+ * Context: Probe handler. Caller holds rcu_read_lock(). Does not sleep.
+ * Return: 0, or -EACCES: it is another agent's, and there is no permission.
+ */
+int gdl_perm_check_attach(const struct gdl_buffer *b, struct gdl_agent *agent,
+			  bool enforce)
+{
+	return check_use(b, agent, 0, "attach", enforce);
+}
+
+/**
+ * gdl_perm_check_map() - may an agent map a buffer for DMA?
+ * @b: the buffer
+ * @agent: the agent
+ * @direction: of the DMA
+ * @enforce: refuse it; else it is only counted and traced
+ *
+ * Context: As gdl_perm_check_attach().
+ * Return: As gdl_perm_check_attach().
+ */
+int gdl_perm_check_map(const struct gdl_buffer *b, struct gdl_agent *agent,
+		       enum dma_data_direction direction, bool enforce)
+{
+	return check_use(b, agent, mode_of(direction), "map", enforce);
+}
+
+/**
+ * gdl_perm_audit_mapping() - look for segments outside an agent's ranges
+ * @b: the buffer that was mapped
+ * @sgt: the mapping
+ * @direction: of the DMA
+ *
+ * If the buffer's agent has ranges, segments outside them are counted and traced:
+ * it is too late to refuse them.
+ *
+ * Context: As gdl_perm_check_attach().
+ */
+void gdl_perm_audit_mapping(const struct gdl_buffer *b,
+			    const struct sg_table *sgt,
+			    enum dma_data_direction direction)
+{
+	struct gdl_agent *agent = READ_ONCE(b->dq)->agent;
+	struct scatterlist *sg;
+	u64 start, size;
+	int i;
+
+	if (mtree_empty(&agent->ranges) || gdl_policy_get() == GDL_POLICY_OFF)
+		return;
+	for_each_sgtable_dma_sg(sgt, sg, i) {
+		if (i == AUDIT_SEGMENTS_MAX) {
+			gdl_stat_add(GDL_STAT_DMA_SEGMENTS_UNCHECKED,
+				     sgt->nents - i);
+			return;
+		}
+		start = sg_dma_address(sg);
+		size = sg_dma_len(sg);
+		if (!size || range_allowed(agent, start, start + size - 1,
+					   mode_of(direction)))
+			continue;
+		gdl_stat_inc(GDL_STAT_DMA_SEGMENTS_OUTSIDE);
+		trace_gdl_segment_outside(b->id, agent, start, size);
+	}
+}
+
+/*
+ * How many ranges there are more, or fewer, once those from @start to @last are
+ * replaced by @new ones.
+ */
+static long ranges_delta(struct gdl_agent *agent, u64 start, u64 last, long new)
+{
+	MA_STATE(mas, &agent->ranges, start, start);
+	long delta = new;
+	void *entry;
+
+	lockdep_assert_held(&gdl_agent_mutex);
+	rcu_read_lock();
+	mas_for_each(&mas, entry, last) {
+		delta--;
+		/* What sticks out stays. */
+		delta += mas.index < start;
+		delta += mas.last > last;
+	}
+	rcu_read_unlock();
+	return delta;
+}
+
+static bool has_range(struct gdl_agent *agent, u64 start, u64 last)
+{
+	MA_STATE(mas, &agent->ranges, start, start);
+	bool found;
+
+	rcu_read_lock();
+	found = mas_find(&mas, last);
+	rcu_read_unlock();
+	return found;
+}
+
+static int store_range(struct gdl_agent *agent, u64 start, u64 last,
+		       unsigned int mode)
+{
+	long delta = ranges_delta(agent, start, last, mode ? 1 : 0);
+	u64 rules = agent->nr_ranges + READ_ONCE(agent->nr_buffer_perms);
+	int ret;
+
+	if (delta > 0 && rules + delta > GDL_PERMS_MAX)
+		return -ENOSPC;
+	ret = mtree_store_range(&agent->ranges, start, last,
+				mode ? xa_mk_value(mode) : NULL, GFP_KERNEL);
+	if (!ret)
+		agent->nr_ranges += delta;
+	return ret;
+}
+
+/* Let the range from *start to *last take in neighbours of its mode. */
+static void join_neighbours(struct gdl_agent *agent, u64 *start, u64 *last,
+			    unsigned int mode)
+{
+	MA_STATE(before, &agent->ranges, *start - 1, *start - 1);
+	MA_STATE(after, &agent->ranges, *last + 1, *last + 1);
+
+	rcu_read_lock();
+	if (*start && mas_walk(&before) == xa_mk_value(mode))
+		*start = before.index;
+	if (*last != U64_MAX && mas_walk(&after) == xa_mk_value(mode))
+		*last = after.last;
+	rcu_read_unlock();
+}
+
+static int grant_range_locked(u64 agent_id, u64 start, u64 last,
+			      unsigned int mode, bool create)
+{
+	struct gdl_agent *agent;
+
+	agent = create ? gdl_agent_lookup_or_create(agent_id) :
+			 gdl_agent_lookup(agent_id);
+	if (IS_ERR_OR_NULL(agent))
+		return agent ? PTR_ERR(agent) : -ENOENT;
+	join_neighbours(agent, &start, &last, mode);
+	return store_range(agent, start, last, mode);
+}
+
+/**
+ * gdl_perm_grant_range() - let an agent DMA to a range of addresses
+ * @agent_id: the agent
+ * @start: the first address
+ * @last: the last address, not before @start
+ * @mode: GPU_DMA_LOCK_READ, GPU_DMA_LOCK_WRITE, or both
+ * @create: create an unknown agent
+ *
+ * It replaces what was granted of the range before.
+ *
+ * Context: May sleep. Takes and releases gdl_agent_mutex.
+ * Return: 0; -ENOENT no such agent; -ENOSPC it has GDL_PERMS_MAX rules, or there
+ * are GDL_AGENTS_MAX agents; -ENOMEM.
+ */
+int gdl_perm_grant_range(u64 agent_id, u64 start, u64 last, unsigned int mode,
+			 bool create)
+{
+	int ret;
+
+	mutex_lock(&gdl_agent_mutex);
+	ret = grant_range_locked(agent_id, start, last, mode, create);
+	mutex_unlock(&gdl_agent_mutex);
+	return ret;
+}
+
+/**
+ * gdl_perm_revoke_range() - take a range of addresses from an agent
+ * @agent_id: the agent
+ * @start: the first address
+ * @last: the last address, not before @start
+ *
+ * Context: May sleep. Takes and releases gdl_agent_mutex.
+ * Return: 0; -ENOENT no such agent, or nothing of the range was granted; -ENOSPC
+ * it has GDL_PERMS_MAX rules, and this would split one; -ENOMEM.
+ */
+int gdl_perm_revoke_range(u64 agent_id, u64 start, u64 last)
+{
+	struct gdl_agent *agent;
+	int ret = -ENOENT;
+
+	mutex_lock(&gdl_agent_mutex);
+	agent = gdl_agent_lookup(agent_id);
+	if (agent && has_range(agent, start, last))
+		ret = store_range(agent, start, last, 0);
+	mutex_unlock(&gdl_agent_mutex);
+	return ret;
+}
+
+static void buffer_perm_drop(struct gdl_buffer_perm *p)
+{
+	lockdep_assert_held(&perm_lock);
+	hlist_del(&p->of_buffer);
+	xa_erase(&p->agent->buffer_perms, p->buffer_id);
+	WRITE_ONCE(p->agent->nr_buffer_perms, p->agent->nr_buffer_perms - 1);
+	kfree_rcu(p, rcu);
+}
+
+/* Make @p, whose place is reserved, the permission of its agent. */
+static int buffer_perm_publish(struct gdl_buffer_perm *p)
+{
+	struct gdl_agent *agent = p->agent;
+	struct gdl_buffer *b;
+
+	lockdep_assert_held(&perm_lock);
+	b = gdl_buffer_set_permitted(p->buffer_id);
+	if (!b)
+		return -ENOENT;
+	hlist_add_head(&p->of_buffer, &b->perms);
+	xa_store(&agent->buffer_perms, p->buffer_id, p, 0);
+	WRITE_ONCE(agent->nr_buffer_perms, agent->nr_buffer_perms + 1);
+	return 0;
+}
+
+static int buffer_perm_create(struct gdl_agent *agent, u64 buffer_id,
+			      unsigned int mode)
+{
+	struct gdl_buffer_perm *p;
+	int ret;
+
+	if (agent->nr_ranges + READ_ONCE(agent->nr_buffer_perms) >= GDL_PERMS_MAX)
+		return -ENOSPC;
+	p = kzalloc(sizeof(*p), GFP_KERNEL_ACCOUNT);
+	if (!p)
+		return -ENOMEM;
+	p->agent = agent;
+	p->buffer_id = buffer_id;
+	p->mode = mode;
+	ret = xa_reserve_bh(&agent->buffer_perms, buffer_id, GFP_KERNEL);
+	if (ret)
+		goto out_free;
+	spin_lock_bh(&perm_lock);
+	ret = buffer_perm_publish(p);
+	if (ret)
+		xa_erase(&agent->buffer_perms, buffer_id);
+	spin_unlock_bh(&perm_lock);
+	if (!ret)
+		return 0;
+out_free:
+	kfree(p);
+	return ret;
+}
+
+/* Change the mode of a permission; return whether there is one. */
+static bool buffer_perm_change(struct gdl_agent *agent, u64 buffer_id,
+			       unsigned int mode)
+{
+	struct gdl_buffer_perm *p;
+
+	spin_lock_bh(&perm_lock);
+	p = xa_load(&agent->buffer_perms, buffer_id);
+	if (p)
+		WRITE_ONCE(p->mode, mode);
+	spin_unlock_bh(&perm_lock);
+	return p;
+}
+
+static bool buffer_exists(u64 id)
+{
+	bool exists;
+
+	rcu_read_lock();
+	exists = gdl_buffer_lookup(id);
+	rcu_read_unlock();
+	return exists;
+}
+
+static int grant_buffer_locked(u64 agent_id, u64 buffer_id, unsigned int mode,
+			       bool create)
+{
+	struct gdl_agent *agent;
+
+	if (!buffer_exists(buffer_id))
+		return -ENOENT;
+	agent = create ? gdl_agent_lookup_or_create(agent_id) :
+			 gdl_agent_lookup(agent_id);
+	if (IS_ERR_OR_NULL(agent))
+		return agent ? PTR_ERR(agent) : -ENOENT;
+	if (buffer_perm_change(agent, buffer_id, mode))
+		return 0;
+	return buffer_perm_create(agent, buffer_id, mode);
+}
+
+/**
+ * gdl_perm_grant_buffer() - let an agent attach and map a buffer of another one
+ * @agent_id: the agent
+ * @buffer_id: the buffer
+ * @mode: GPU_DMA_LOCK_READ, GPU_DMA_LOCK_WRITE, or both; replaces what it was
+ * @create: create an unknown agent
+ *
+ * Context: May sleep. Takes and releases gdl_agent_mutex.
+ * Return: 0; -ENOENT no such agent or buffer; -ENOSPC it has GDL_PERMS_MAX rules,
+ * or there are GDL_AGENTS_MAX agents; -ENOMEM.
+ */
+int gdl_perm_grant_buffer(u64 agent_id, u64 buffer_id, unsigned int mode,
+			  bool create)
+{
+	int ret;
+
+	mutex_lock(&gdl_agent_mutex);
+	ret = grant_buffer_locked(agent_id, buffer_id, mode, create);
+	mutex_unlock(&gdl_agent_mutex);
+	return ret;
+}
+
+/* Drop the agent's first permission from a buffer on; tell whether there was. */
+static bool buffer_perm_drop_next(struct gdl_agent *agent, u64 from, u64 to)
+{
+	struct gdl_buffer_perm *p;
+	unsigned long id = from;
+
+	spin_lock_bh(&perm_lock);
+	p = xa_find(&agent->buffer_perms, &id, to, XA_PRESENT);
+	if (p)
+		buffer_perm_drop(p);
+	spin_unlock_bh(&perm_lock);
+	return p;
+}
+
+/**
+ * gdl_perm_revoke_buffer() - take the permission to use a buffer from an agent
+ * @agent_id: the agent
+ * @buffer_id: the buffer
+ *
+ * What is attached and mapped stays so.
+ *
+ * Context: May sleep. Takes and releases gdl_agent_mutex.
+ * Return: 0; -ENOENT no such agent, or no such permission.
+ */
+int gdl_perm_revoke_buffer(u64 agent_id, u64 buffer_id)
+{
+	struct gdl_agent *agent;
+	int ret = -ENOENT;
+
+	mutex_lock(&gdl_agent_mutex);
+	agent = gdl_agent_lookup(agent_id);
+	if (agent && buffer_perm_drop_next(agent, buffer_id, buffer_id))
+		ret = 0;
+	mutex_unlock(&gdl_agent_mutex);
+	return ret;
+}
+
+static bool drop_buffer_perms(struct gdl_agent *agent)
+{
+	bool dropped = false;
+
+	while (buffer_perm_drop_next(agent, 0, U64_MAX)) {
+		dropped = true;
+		cond_resched();
+	}
+	return dropped;
+}
+
+static int revoke_all_locked(u64 agent_id)
+{
+	struct gdl_agent *agent = gdl_agent_lookup(agent_id);
+	bool had_ranges;
+	int ret = 0;
+
+	if (!agent)
+		return -ENOENT;
+	had_ranges = !mtree_empty(&agent->ranges);
+	if (had_ranges)
+		ret = mtree_store_range(&agent->ranges, 0, ULONG_MAX, NULL,
+					GFP_KERNEL);
+	if (ret)
+		return ret;
+	agent->nr_ranges = 0;
+	return drop_buffer_perms(agent) || had_ranges ? 0 : -ENOENT;
+}
+
+/**
+ * gdl_perm_revoke_all() - take every permission from an agent
+ * @agent_id: the agent
+ *
+ * Context: May sleep. Takes and releases gdl_agent_mutex.
+ * Return: 0; -ENOENT no such agent, or it had none; -ENOMEM.
+ */
+int gdl_perm_revoke_all(u64 agent_id)
+{
+	int ret;
+
+	mutex_lock(&gdl_agent_mutex);
+	ret = revoke_all_locked(agent_id);
+	mutex_unlock(&gdl_agent_mutex);
+	return ret;
+}
+
+/**
+ * gdl_perm_drop_agent() - an agent is removed: so are its permissions
+ * @agent: the agent; no grant finds it any more
+ *
+ * Context: May sleep.
+ */
+void gdl_perm_drop_agent(struct gdl_agent *agent)
+{
+	drop_buffer_perms(agent);
+	mtree_destroy(&agent->ranges);
+}
+
+/**
+ * gdl_perm_buffer_gone() - a buffer was removed: so are the permissions on it
+ * @b: the buffer, not found in the tree any more
+ *
+ * Context: Any but hard interrupt. Does not sleep.
+ */
+void gdl_perm_buffer_gone(struct gdl_buffer *b)
+{
+	struct gdl_buffer_perm *p;
+	struct hlist_node *next;
+
+	spin_lock_bh(&perm_lock);
+	hlist_for_each_entry_safe(p, next, &b->perms, of_buffer)
+		buffer_perm_drop(p);
+	spin_unlock_bh(&perm_lock);
+}
+
+static bool next_range(struct gdl_agent *agent, struct gdl_perm_row *row)
+{
+	MA_STATE(mas, &agent->ranges, row->start, row->start);
+	void *entry = mas_find(&mas, ULONG_MAX);
+
+	if (!entry)
+		return false;
+	row->start = mas.index;
+	row->last = mas.last;
+	row->mode = xa_to_value(entry);
+	return true;
+}
+
+static bool next_buffer(struct gdl_agent *agent, struct gdl_perm_row *row)
+{
+	const struct gdl_buffer_perm *p;
+	unsigned long id = row->start;
+
+	p = xa_find(&agent->buffer_perms, &id, ULONG_MAX, XA_PRESENT);
+	if (!p)
+		return false;
+	row->start = id;
+	row->last = id;
+	row->mode = READ_ONCE(p->mode);
+	return true;
+}
+
+static bool next_of_kind(struct gdl_perm_row *row)
+{
+	struct gdl_agent *agent = gdl_agent_next(row->agent_id);
+
+	while (agent) {
+		if (agent->id != row->agent_id)
+			row->start = 0;
+		row->agent_id = agent->id;
+		if (row->buffer ? next_buffer(agent, row) : next_range(agent, row))
+			return true;
+		if (agent->id == U64_MAX)
+			break;
+		agent = gdl_agent_next(agent->id + 1);
+	}
+	return false;
+}
+
+/**
+ * gdl_perm_next() - walk the permissions: the ranges, then the buffers, each in
+ * the order of agents
+ * @row: @buffer, @agent_id and @start are where to begin; receives the first
+ *	permission from there on
+ *
+ * Context: Caller holds rcu_read_lock().
+ * Return: Whether there is one.
+ */
+bool gdl_perm_next(struct gdl_perm_row *row)
+{
+	if (next_of_kind(row))
+		return true;
+	if (row->buffer)
+		return false;
+	*row = (struct gdl_perm_row) { .buffer = true };
+	return next_of_kind(row);
+}
+
+/**
+ * gdl_perm_exit() - forget all permissions
+ *
+ * No command and no event may come any more; there are no buffers.
+ *
+ * Context: May sleep.
+ */
+void gdl_perm_exit(void)
+{
+	struct gdl_agent *agent;
+	u64 id = 0;
+
+	do {
+		rcu_read_lock();
+		agent = gdl_agent_next(id);
+		rcu_read_unlock();
+		if (!agent)
+			return;
+		gdl_perm_drop_agent(agent);
+		id = agent->id + 1;
+	} while (id);
+}
