@@ -17,7 +17,7 @@
 
 #define NOBODY	65534
 
-static const char * const writable[] = { "control", "quotas" };
+static const char * const writable[] = { "control", "quotas", "dma_permissions" };
 static const char * const read_only[] = { "stats", "devices", "agents", "allocations" };
 
 static int put(int fd, const char *text)
@@ -28,7 +28,9 @@ static int put(int fd, const char *text)
 /* What a write of one good line to @file would be. */
 static const char *good_line(const char *file)
 {
-	return strcmp(file, "control") ? "41 1M\n" : "create_agent 41\n";
+	if (!strcmp(file, "quotas"))
+		return "41 1M\n";
+	return strcmp(file, "control") ? "41:0x1000:r\n" : "create_agent 41\n";
 }
 
 static int become_nobody(void)
