@@ -3,7 +3,7 @@
 # GPUs are plugged in and taken away: their rows come and go, other devices' ids
 # stay, and a buffer on a GPU that is gone keeps its row until it is freed.
 #
-# vm: --load --gpu virtio --mem 768 --timeout 240
+# vm: --one-thread --load --gpu virtio --mem 768 --timeout 240
 
 # shellcheck disable=SC2317 # functions are called through succeeds and fails
 . "$(dirname "$0")/tap.sh"

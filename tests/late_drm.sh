@@ -3,7 +3,7 @@
 # DRM may be absent when the module is loaded, come later, leave before it and
 # come back: the ledger works all the time, tracking whenever DRM is there.
 #
-# vm: --gpu virtio --smp 2 --mem 512 --timeout 200
+# vm: --gpu bochs --smp 2 --mem 512 --timeout 200
 
 # shellcheck disable=SC2317 # functions are called through succeeds and fails
 . "$(dirname "$0")/tap.sh"
@@ -75,7 +75,7 @@ remove_drm() {
 }
 
 # The GPU's PCI device stays when its driver goes: the ledger needs a device.
-modprobe -r virtio_gpu
+modprobe -r bochs
 remove_drm || skip_all "drm.ko cannot be removed"
 
 succeeds "observe=0: loaded without drm.ko" insmod "$module" observe=0

@@ -3,7 +3,10 @@
 # Loss is visible: each probe tells whether it is armed and why not, the canary
 # whether probes fire at all, and a total that may be short says so.
 #
-# vm: --gpu virtio --mem 512 --timeout 200
+# With vgem alone: virtio-gpu frees its objects some time after their end, and its
+# removal warns of one that is not yet gone.
+#
+# vm: --gpu none --mem 512 --timeout 200
 
 # shellcheck disable=SC2317 # functions are called through succeeds and fails
 . "$(dirname "$0")/tap.sh"
@@ -109,8 +112,7 @@ reasons() {
 }
 
 test_no_drm() {
-	for name in vgem virtio_gpu virtio_dma_buf drm_shmem_helper drm_kms_helper \
-		drm_client_lib drm_kms_helper drm; do
+	for name in vgem drm_shmem_helper drm_kms_helper drm_client_lib drm_kms_helper drm; do
 		rmmod "$name" 2>/dev/null
 	done
 	! grep -q '^drm ' /proc/modules || bail "drm.ko cannot be removed"
@@ -133,6 +135,7 @@ test_observe_0() {
 	rmmod gpu_dma_lock
 }
 
+modprobe vgem
 silence "ftrace_enabled" /proc/sys/kernel/ftrace_enabled
 silence "kprobes/enabled" /sys/kernel/debug/kprobes/enabled
 silence_at_the_end
