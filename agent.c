@@ -30,7 +30,7 @@ const char * const gdl_policy_names[GDL_NR_POLICIES] = {
 };
 
 /* By id; a tree, since readers walk it in the order of the ids. */
-static struct maple_tree agents = MTREE_INIT(agents, MT_FLAGS_USE_RCU);
+static struct maple_tree agents = MTREE_INIT(agents, GDL_TREE_FLAGS);
 /* Agents, their bindings and device quotas come and go under it. */
 DEFINE_MUTEX(gdl_agent_mutex);
 static unsigned int nr_agents;		/* under gdl_agent_mutex */
@@ -39,7 +39,7 @@ struct gdl_agent gdl_host = {
 	.quota.limit = GDL_UNLIMITED,
 	.lock = __SPIN_LOCK_UNLOCKED(gdl_host.lock),
 	.lock_waiters = LIST_HEAD_INIT(gdl_host.lock_waiters),
-	.ranges = MTREE_INIT(gdl_host.ranges, MT_FLAGS_USE_RCU),
+	.ranges = MTREE_INIT(gdl_host.ranges, GDL_TREE_FLAGS),
 	.buffer_perms = XARRAY_INIT(gdl_host.buffer_perms, XA_FLAGS_LOCK_BH),
 };
 
@@ -386,7 +386,7 @@ static int agent_create_locked(u64 id, u64 limit)
 	agent->quota.limit = limit;
 	spin_lock_init(&agent->lock);
 	INIT_LIST_HEAD(&agent->lock_waiters);
-	mt_init_flags(&agent->ranges, MT_FLAGS_USE_RCU);
+	mt_init_flags(&agent->ranges, GDL_TREE_FLAGS);
 	xa_init_flags(&agent->buffer_perms, XA_FLAGS_LOCK_BH);
 	ret = mtree_insert(&agents, id, agent, GFP_KERNEL);
 	if (ret) {

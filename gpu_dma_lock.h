@@ -75,6 +75,13 @@ struct sg_table;
 /* The most bytes one counter is let grow to, so that sums cannot wrap. */
 #define GDL_BYTES_MAX	((u64)S64_MAX)
 
+/*
+ * Of maple trees that are read under RCU. Without MT_FLAGS_ALLOC_RANGE inner nodes
+ * have room for 15 children and keep their metadata behind these, which
+ * mt_free_walk() of kernels up to 6.12 at least takes for a 16th, and crashes.
+ */
+#define GDL_TREE_FLAGS	(MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU)
+
 /* stats.c: per-CPU counters */
 
 enum gdl_stat {
