@@ -3,9 +3,10 @@
  * Locks and real DMA: a buffer of virtio-gpu that vgem has mapped for agent 2 is
  * held by that mapping, so agent 1 waits for it; and while agent 1 has the lock
  * agent 2 neither attaches nor maps it: refused under enforce, counted and traced
- * under audit.
+ * under audit. And vivid, which on every kernel maps what it imports, in one
+ * direction: its mapping to read is a shared holder.
  *
- * vm: --load --smp 2 --mem 512 --timeout 300
+ * vm: --load --smp 2 --mem 768 --timeout 300
  */
 #define _GNU_SOURCE
 #include <sys/mman.h>
@@ -14,6 +15,7 @@
 #include "gem.h"
 #include "lock.h"
 #include "trace.h"
+#include "v4l2.h"
 
 #define SIZE	(16 * 4096)
 
@@ -21,7 +23,7 @@ static struct client client;	/* of agent 2, which makes the buffer */
 static __u64 buffer;
 
 /* In the client: */
-static int card, importer, dmabuf;
+static int card, importer, dmabuf, node;
 static __u32 handle, imported;
 
 static long do_make(long unused, long unused2)
@@ -48,6 +50,20 @@ static long do_close_import(long unused, long unused2)
 	(void)unused;
 	(void)unused2;
 	return gem_destroy(importer, imported);
+}
+
+/* @type: V4L2_BUF_TYPE_VIDEO_CAPTURE writes to the buffer, _OUTPUT reads */
+static long do_v4l2_import(long type, long unused)
+{
+	(void)unused;
+	return v4l2_import(type, dmabuf, &node);
+}
+
+static long do_v4l2_close(long unused, long unused2)
+{
+	(void)unused;
+	(void)unused2;
+	return close(node) ? errno : 0;
 }
 
 /* Maps the dma-buf and lets go of it again. */
@@ -97,7 +113,7 @@ static bool is_mapped(void)
 	return mapped;
 }
 
-static void check_dma_row(__u64 agent)
+static void check_dma_row(__u64 agent, const char *mode)
 {
 	struct swarm_table t;
 	long row;
@@ -109,14 +125,15 @@ static void check_dma_row(__u64 agent)
 	is(swarm_u64(&t, row, "BUFFER"), buffer, "of the buffer");
 	is(swarm_u64(&t, row, "AGENT"), agent, "of agent %llu", agent);
 	is(swarm_u64(&t, row, "PID"), client.pid, "and its process");
-	is_str(swarm_cell(&t, row, "MODE"), "exclusive", "which may write");
+	is_str(swarm_cell(&t, row, "MODE"), mode, "%s, as its device %s", mode,
+	       *mode == 'e' ? "may write" : "only reads");
 	is_str(swarm_cell(&t, row, "STATE"), "held", "held");
 	swarm_unload(&t);
 	is(swarm_get("agents", "ID", agent, "LOCKS"), 0, "it is no lock of the agent");
 }
 
-/* @agent: whose the mapping is */
-static void wait_for_dma(__u64 agent)
+/* @agent: whose the mapping is; @close_import: ends it */
+static void wait_for_dma(__u64 agent, client_fn close_import)
 {
 	struct lock_call waiter;
 	struct swarm_table t;
@@ -131,7 +148,7 @@ static void wait_for_dma(__u64 agent)
 	is_str(swarm_cell(&t, row, "BLOCKED_BY"), name, "for agent %llu", agent);
 	swarm_unload(&t);
 	ok(!lock_has_ended(&waiter), "it waits while the import lives");
-	is_errno(call(do_close_import), 0, "the import is closed");
+	is_errno(call(close_import), 0, "the import is closed");
 	is_errno(lock_result(&waiter), 0, "agent 1 is granted then");
 	is(lock_rows("held"), 1, "as the only holder");
 	is_errno(give(1), 0, "agent 1 unlocks");
@@ -146,14 +163,56 @@ static void test_holder(void)
 		lock_none_left("after an import that maps nothing");
 		return;
 	}
-	check_dma_row(2);
+	check_dma_row(2, "exclusive");
 	is_errno(take(1, "exclusive nowait"), EAGAIN, "agent 1 cannot lock it");
 	is_errno(take(1, "exclusive 30"), ETIMEDOUT, "also in 30 ms");
 	is_errno(take(1, "shared nowait"), EAGAIN, "nor shared, as the device may write");
 	is_errno(take(2, "exclusive nowait"), 0, "agent 2 can, the mapping is its own");
 	is_errno(give(2), 0, "and unlocks");
-	wait_for_dma(2);
+	wait_for_dma(2, do_close_import);
 	lock_none_left("after the wait for a mapping");
+}
+
+static void test_v4l2_holder(void)
+{
+	is_errno(client_call(&client, do_v4l2_import, V4L2_BUF_TYPE_VIDEO_CAPTURE, 0), 0,
+		 "agent 2 imports its buffer into vivid, to write");
+	ok(is_mapped(), "vivid maps it");
+	check_dma_row(2, "exclusive");
+	is_errno(take(1, "exclusive nowait"), EAGAIN, "agent 1 cannot lock it");
+	is_errno(take(1, "shared nowait"), EAGAIN, "nor shared");
+	wait_for_dma(2, do_v4l2_close);
+
+	is_errno(client_call(&client, do_v4l2_import, V4L2_BUF_TYPE_VIDEO_OUTPUT, 0), 0,
+		 "agent 2 imports its buffer into vivid, to read");
+	check_dma_row(2, "shared");
+	is_errno(take(1, "shared nowait"), 0, "agent 1 can lock it shared");
+	is_errno(give(1), 0, "and unlocks");
+	is_errno(take(1, "exclusive nowait"), EAGAIN, "but not exclusively");
+	wait_for_dma(2, do_v4l2_close);
+	lock_none_left("after the wait for vivid's mappings");
+}
+
+/* videobuf2 says EINVAL when a mapping fails, whatever the error was. */
+static void test_v4l2_refused(void)
+{
+	if (!v4l2_leaks_refused()) {
+		take(1, "exclusive");
+		is_errno(client_call(&client, do_v4l2_import, V4L2_BUF_TYPE_VIDEO_OUTPUT, 0),
+			 EBUSY, "enforce: agent 2 cannot attach vivid to what is locked");
+		give(1);
+	}
+	take(1, "shared");
+	is_errno(client_call(&client, do_v4l2_import, V4L2_BUF_TYPE_VIDEO_CAPTURE, 0), EINVAL,
+		 "locked shared, it cannot be mapped to write");
+	is_errno(client_call(&client, do_v4l2_import, V4L2_BUF_TYPE_VIDEO_OUTPUT, 0), 0,
+		 "but to read");
+	is_errno(call(do_v4l2_close), 0, "which ends");
+	give(1);
+	is_errno(client_call(&client, do_v4l2_import, V4L2_BUF_TYPE_VIDEO_CAPTURE, 0), 0,
+		 "unlocked, it is mapped to write");
+	is_errno(call(do_v4l2_close), 0, "which ends");
+	lock_none_left("after vivid was refused");
 }
 
 /* Removed, an agent leaves its mappings to agent 0: locks wait for them still. */
@@ -166,9 +225,9 @@ static void test_removed_agent(void)
 		return;
 	}
 	is_errno(swarm_cmd("remove_agent 2"), 0, "agent 2 is removed");
-	check_dma_row(0);
+	check_dma_row(0, "exclusive");
 	is_errno(take(1, "exclusive nowait"), EAGAIN, "its mapping still excludes agent 1");
-	wait_for_dma(0);
+	wait_for_dma(0, do_close_import);
 	is_errno(swarm_cmd("create_agent 2\nbind 2 pid:%d\n", client.pid), 0,
 		 "agent 2 comes back");
 	lock_none_left("after an agent was removed");
@@ -303,6 +362,8 @@ int main(void)
 {
 	struct swarm_table t;
 
+	if (!v4l2_load())
+		bail("no vivid");
 	lock_make_agents(3);
 	client_start(&client);
 	if (swarm_cmd("bind 2 pid:%d", client.pid))
@@ -316,9 +377,12 @@ int main(void)
 	swarm_unload(&t);
 	swarm_cmd("policy audit");
 	test_holder();
+	test_v4l2_holder();
 	test_audit();
 	is_errno(swarm_cmd("policy enforce"), 0, "enforce");
 	test_holder();
+	test_v4l2_holder();
+	test_v4l2_refused();
 	test_exclusive();
 	test_shared();
 	is_errno(swarm_cmd("policy off"), 0, "off");

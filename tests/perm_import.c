@@ -3,17 +3,21 @@
  * DMA permissions and real buffers: agent 1's buffer of virtio-gpu is imported into
  * vgem by agent 2, and by the host. Without permission that is refused under
  * enforce, counted and traced under audit; before and after it is granted and
- * revoked.
+ * revoked. And vivid, which maps in one direction: to write needs w, to read r.
  *
- * vm: --load --smp 2 --mem 512 --timeout 200
+ * vm: --load --smp 2 --mem 768 --timeout 200
  */
 #define _GNU_SOURCE
 #include "client.h"
 #include "gem.h"
 #include "swarm.h"
 #include "trace.h"
+#include "v4l2.h"
 
 #define SIZE	4096	/* one page, so one segment */
+
+#define CAPTURE	V4L2_BUF_TYPE_VIDEO_CAPTURE	/* vivid writes to the buffer */
+#define OUTPUT	V4L2_BUF_TYPE_VIDEO_OUTPUT	/* and reads it */
 #define ALL	"0x0-0xffffffffffffffff"
 
 static __u64 buffer;
@@ -37,6 +41,17 @@ static long do_close_import(long unused, long unused2)
 	(void)unused;
 	(void)unused2;
 	return gem_destroy(importer, imported);
+}
+
+/* Imports into vivid and lets go again. */
+static long do_v4l2(long type, long unused)
+{
+	int node, err = v4l2_import(type, dmabuf, &node);
+
+	(void)unused;
+	if (!err)
+		close(node);
+	return err;
 }
 
 static long call(const struct client *c, client_fn run)
@@ -191,6 +206,42 @@ static void test_enforce(void)
 	trace_event("gdl_dma_denied", false);
 }
 
+/* One check: what becomes of it; and one: how often it was counted. */
+static void v4l2_is(__u32 type, int want, long audited, long denied, const char *what)
+{
+	is_errno(client_call(&tenant, do_v4l2, type, 0), want, "%s, %s", what,
+		 type == CAPTURE ? "to write" : "to read");
+	counted(audited, denied, what);
+}
+
+/* videobuf2 says EINVAL when a mapping fails, whatever the error was. */
+static void test_directions(bool enforce)
+{
+	const bool attach = !enforce || !v4l2_leaks_refused();
+	const int err = enforce ? EACCES : 0, map = enforce ? EINVAL : 0;
+
+	swarm_cmd("revoke 2");
+	counts_since();
+	if (attach) {
+		/* Let in, it is counted at attach and at map. */
+		v4l2_is(CAPTURE, err, enforce ? 0 : 2, enforce, "vivid without permission");
+		v4l2_is(OUTPUT, err, enforce ? 0 : 2, enforce, "vivid without permission");
+	}
+	swarm_cmd("grant 2 buf=%llu r", buffer);
+	v4l2_is(CAPTURE, map, !enforce, enforce, "vivid with r");
+	v4l2_is(OUTPUT, 0, 0, 0, "vivid with r");
+	swarm_cmd("grant 2 buf=%llu w", buffer);
+	v4l2_is(CAPTURE, 0, 0, 0, "vivid with w");
+	v4l2_is(OUTPUT, map, !enforce, enforce, "vivid with w");
+	swarm_cmd("grant 2 buf=%llu rw", buffer);
+	v4l2_is(CAPTURE, 0, 0, 0, "vivid with rw");
+	v4l2_is(OUTPUT, 0, 0, 0, "vivid with rw");
+	swarm_cmd("revoke 2 buf=%llu", buffer);
+	if (attach)
+		v4l2_is(OUTPUT, err, enforce ? 0 : 2, enforce, "vivid after it is revoked");
+	is(attachments(NULL), 0, "nothing stays attached");
+}
+
 static void test_off(void)
 {
 	swarm_cmd("revoke 0");
@@ -205,47 +256,40 @@ static long long outside(void)
 	return swarm_stat("dma_segments_outside");
 }
 
+/* Maps the buffer once, in a direction; how many segments were outside by that? */
+static long long outside_by(__u32 type)
+{
+	long long before = outside();
+
+	if (do_v4l2(type, 0))
+		bail("mapping the own buffer");
+	return outside() - before;
+}
+
 /* Segments outside the ranges of the buffer's agent, whoever maps it. */
 static void test_address_audit(void)
 {
 	char line[512], text[64];
-	long long before;
 	__u64 addr;
 
-	if (!maps) {
-		skip("vgem maps nothing on this kernel");
-		return;
-	}
-	before = outside();
-	do_import(0, 0);
+	is(outside_by(CAPTURE), 0, "an agent without ranges has nothing outside");
 	addr = swarm_get("allocations", "ID", buffer, "DMA_ADDR");
-	do_close_import(0, 0);
-	is(outside() - before, 0, "an agent without ranges has nothing outside");
 	ok(addr, "the buffer's address is known");
 	swarm_cmd("grant 1 %#llx rw", addr + SIZE);
 	trace_event("gdl_segment_outside", true);
-	do_import(0, 0);
-	do_close_import(0, 0);
-	is(outside() - before, 1, "with one range, beside it, one segment is outside");
+	is(outside_by(CAPTURE), 1, "with one range, beside it, one segment is outside");
 	snprintf(text, sizeof(text), "buffer=%llu agent=1 addr=%#llx size=%d", buffer, addr, SIZE);
 	is(trace_find("gdl_segment_outside", text, line, sizeof(line)), 1, "traced: %s", text);
 	trace_event("gdl_segment_outside", false);
 	swarm_cmd("grant 1 %#llx+%d rw", addr, SIZE);
-	do_import(0, 0);
-	do_close_import(0, 0);
-	is(outside() - before, 1, "with a range just over it none is");
+	is(outside_by(CAPTURE) + outside_by(OUTPUT), 0, "with a range just over it none is");
 	swarm_cmd("grant 1 %#llx+%d r", addr, SIZE);
-	do_import(0, 0);
-	do_close_import(0, 0);
-	is(outside() - before, 2, "a range to read does not allow to write");
+	is(outside_by(OUTPUT), 0, "a range to read allows to read");
+	is(outside_by(CAPTURE), 1, "not to write");
 	swarm_cmd("grant 1 " ALL " rw\nrevoke 1 %#llx+1\n", addr + SIZE - 1);
-	do_import(0, 0);
-	do_close_import(0, 0);
-	is(outside() - before, 3, "nor does one that leaves a byte out");
+	is(outside_by(CAPTURE), 1, "nor does one that leaves a byte out");
 	swarm_cmd("policy off");
-	do_import(0, 0);
-	do_close_import(0, 0);
-	is(outside() - before, 3, "off: nobody looks");
+	is(outside_by(CAPTURE), 0, "off: nobody looks");
 	swarm_cmd("policy audit\nrevoke 1\n");
 }
 
@@ -280,12 +324,16 @@ static bool no_rules(const void *unused)
 
 int main(void)
 {
+	if (!v4l2_load())
+		bail("no vivid");
 	make_buffer();
 	counts_since();
 	test_own();
 	test_audit();
+	test_directions(false);
 	is_errno(swarm_cmd("policy enforce"), 0, "enforce");
 	test_enforce();
+	test_directions(true);
 	is_errno(swarm_cmd("policy off"), 0, "off");
 	test_off();
 	swarm_cmd("policy audit");
