@@ -4,7 +4,7 @@
  * against its own quota, against its quota on one device, and against the
  * capacity of that device.
  *
- * An agent is removed in two phases. It is taken out of the tree and its bindings
+ * An agent is removed in two phases. It is taken out of the array and its bindings
  * are dropped; after a grace period whoever found it earlier has published the
  * buffer that he charged to it, and nobody finds it any more. Then it is emptied
  * and freed. See remove_agent() in command.c.
@@ -12,11 +12,11 @@
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/maple_tree.h>
 #include <linux/mutex.h>
 #include <linux/rculist.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 #include "gpu_dma_lock.h"
 #include "trace.h"
@@ -29,8 +29,8 @@ const char * const gdl_policy_names[GDL_NR_POLICIES] = {
 	[GDL_POLICY_ENFORCE]	= "enforce",
 };
 
-/* By id; a tree, since readers walk it in the order of the ids. */
-static struct maple_tree agents = MTREE_INIT(agents, GDL_TREE_FLAGS);
+/* By id: readers walk it in the order of the ids. */
+static DEFINE_XARRAY(agents);
 /* Agents, their bindings and device quotas come and go under it. */
 DEFINE_MUTEX(gdl_agent_mutex);
 static unsigned int nr_agents;		/* under gdl_agent_mutex */
@@ -39,7 +39,6 @@ struct gdl_agent gdl_host = {
 	.quota.limit = GDL_UNLIMITED,
 	.lock = __SPIN_LOCK_UNLOCKED(gdl_host.lock),
 	.lock_waiters = LIST_HEAD_INIT(gdl_host.lock_waiters),
-	.ranges = MTREE_INIT(gdl_host.ranges, GDL_TREE_FLAGS),
 	.buffer_perms = XARRAY_INIT(gdl_host.buffer_perms, XA_FLAGS_LOCK_BH),
 };
 
@@ -269,13 +268,12 @@ static void reap(struct work_struct *work)
 	struct gdl_device_quota *dq;
 	struct hlist_node *next;
 	struct gdl_agent *agent;
-	unsigned long id = 0;
-	unsigned long flags;
+	unsigned long id, flags;
 
 	mutex_lock(&gdl_agent_mutex);
 	gdl_device_reap_begin();
 	synchronize_rcu();
-	mt_for_each(&agents, agent, id, ULONG_MAX) {
+	xa_for_each(&agents, id, agent) {
 		spin_lock_irqsave(&agent->lock, flags);
 		hlist_for_each_entry_safe(dq, next, &agent->device_quotas, node)
 			if (dq->device->reapable &&
@@ -307,7 +305,7 @@ void gdl_agent_reap(void)
  */
 int gdl_agent_init(void)
 {
-	int ret = mtree_insert(&agents, gdl_host.id, &gdl_host, GFP_KERNEL);
+	int ret = xa_insert(&agents, gdl_host.id, &gdl_host, GFP_KERNEL);
 
 	if (!ret)
 		nr_agents = 1;
@@ -335,12 +333,12 @@ static void agent_free(struct gdl_agent *agent)
 void gdl_agent_exit(void)
 {
 	struct gdl_agent *agent;
-	unsigned long id = 0;
+	unsigned long id;
 
 	cancel_work_sync(&reap_work);
-	mt_for_each(&agents, agent, id, ULONG_MAX)
+	xa_for_each(&agents, id, agent)
 		agent_free(agent);
-	mtree_destroy(&agents);
+	xa_destroy(&agents);
 }
 
 /**
@@ -352,7 +350,7 @@ void gdl_agent_exit(void)
  */
 struct gdl_agent *gdl_agent_lookup(u64 id)
 {
-	return mtree_load(&agents, id);
+	return xa_load(&agents, id);
 }
 
 /**
@@ -364,9 +362,9 @@ struct gdl_agent *gdl_agent_lookup(u64 id)
  */
 struct gdl_agent *gdl_agent_next(u64 id)
 {
-	MA_STATE(mas, &agents, id, id);
+	unsigned long index = id;
 
-	return mas_find(&mas, ULONG_MAX);
+	return xa_find(&agents, &index, ULONG_MAX, XA_PRESENT);
 }
 
 static int agent_create_locked(u64 id, u64 limit)
@@ -386,9 +384,8 @@ static int agent_create_locked(u64 id, u64 limit)
 	agent->quota.limit = limit;
 	spin_lock_init(&agent->lock);
 	INIT_LIST_HEAD(&agent->lock_waiters);
-	mt_init_flags(&agent->ranges, GDL_TREE_FLAGS);
 	xa_init_flags(&agent->buffer_perms, XA_FLAGS_LOCK_BH);
-	ret = mtree_insert(&agents, id, agent, GFP_KERNEL);
+	ret = xa_insert(&agents, id, agent, GFP_KERNEL);
 	if (ret) {
 		kfree(agent);
 		return ret;
@@ -450,7 +447,7 @@ int gdl_agent_remove_begin(u64 id, struct gdl_agent **agent)
 	if (id == gdl_host.id)
 		return -EINVAL;
 	mutex_lock(&gdl_agent_mutex);
-	*agent = mtree_erase(&agents, id);
+	*agent = xa_erase(&agents, id);
 	if (*agent) {
 		nr_agents--;
 		return 0;

@@ -3,9 +3,9 @@
  * DMA permissions: the address ranges an agent may DMA to, and the buffers of
  * others that it may attach and map.
  *
- * An agent's ranges are in a maple tree, each with its mode as a value. A grant
- * or a revocation is one store into the tree, so that whoever checks sees each
- * byte as it was before or as it is after.
+ * An agent's ranges are a set (dma_range.c). A grant or a revocation is one store
+ * into it, so that whoever checks sees each byte as it was before or as it is
+ * after.
  *
  * The permissions on buffers are found by agent and buffer, in an xarray of the
  * agent; and by buffer, in a list of the buffer, with which they go.
@@ -15,7 +15,6 @@
 
 #include <linux/dma-direction.h>
 #include <linux/export.h>
-#include <linux/maple_tree.h>
 #include <linux/mutex.h>
 #include <linux/rculist.h>
 #include <linux/scatterlist.h>
@@ -46,27 +45,6 @@ struct gdl_buffer_perm {
 /* Permissions on buffers come and go under it. */
 static DEFINE_SPINLOCK(perm_lock);
 
-/* Is all of @mode in the tree's @entry? */
-static bool allows(const void *entry, unsigned int mode)
-{
-	return entry && !(mode & ~xa_to_value(entry));
-}
-
-static bool range_allowed(struct gdl_agent *agent, u64 start, u64 last,
-			  unsigned int mode)
-{
-	MA_STATE(mas, &agent->ranges, start, start);
-
-	for (;;) {
-		if (!allows(mas_walk(&mas), mode))
-			return false;
-		if (mas.last >= last)
-			return true;
-		/* Found anew: the ranges may be changing. */
-		mas_set(&mas, mas.last + 1);
-	}
-}
-
 /* Documented in gpu_dma_lock_check.h. */
 int gpu_dma_lock_check(u64 agent_id, u64 addr, u64 size, unsigned int mode)
 {
@@ -82,7 +60,7 @@ int gpu_dma_lock_check(u64 agent_id, u64 addr, u64 size, unsigned int mode)
 	rcu_read_lock();
 	agent = gdl_agent_lookup(agent_id);
 	if (agent)
-		ret = range_allowed(agent, addr, last, mode) ? 0 : -EACCES;
+		ret = gdl_ranges_allow(&agent->ranges, addr, last, mode) ? 0 : -EACCES;
 	rcu_read_unlock();
 	if (ret == -EACCES) {
 		gdl_stat_inc(GDL_STAT_DMA_CHECKS_DENIED);
@@ -202,7 +180,7 @@ void gdl_perm_audit_mapping(const struct gdl_buffer *b,
 	u64 start, size;
 	int i;
 
-	if (mtree_empty(&agent->ranges) || gdl_policy_get() == GDL_POLICY_OFF)
+	if (gdl_ranges_empty(&agent->ranges) || gdl_policy_get() == GDL_POLICY_OFF)
 		return;
 	for_each_sgtable_dma_sg(sgt, sg, i) {
 		if (i == AUDIT_SEGMENTS_MAX) {
@@ -212,80 +190,52 @@ void gdl_perm_audit_mapping(const struct gdl_buffer *b,
 		}
 		start = sg_dma_address(sg);
 		size = sg_dma_len(sg);
-		if (!size || range_allowed(agent, start, start + size - 1,
-					   mode_of(direction)))
+		if (!size || gdl_ranges_allow(&agent->ranges, start, start + size - 1,
+					      mode_of(direction)))
 			continue;
 		gdl_stat_inc(GDL_STAT_DMA_SEGMENTS_OUTSIDE);
 		trace_gdl_segment_outside(b->id, agent, start, size);
 	}
 }
 
-/*
- * How many ranges there are more, or fewer, once those from @start to @last are
- * replaced by @new ones.
- */
-static long ranges_delta(struct gdl_agent *agent, u64 start, u64 last, long new)
+/* The first of an agent's ranges that ends at @addr or behind it. */
+static bool range_from(const struct gdl_agent *agent, u64 addr, struct gdl_range *found)
 {
-	MA_STATE(mas, &agent->ranges, start, start);
-	long delta = new;
-	void *entry;
-
-	lockdep_assert_held(&gdl_agent_mutex);
-	rcu_read_lock();
-	mas_for_each(&mas, entry, last) {
-		delta--;
-		/* What sticks out stays. */
-		delta += mas.index < start;
-		delta += mas.last > last;
-	}
-	rcu_read_unlock();
-	return delta;
-}
-
-static bool has_range(struct gdl_agent *agent, u64 start, u64 last)
-{
-	MA_STATE(mas, &agent->ranges, start, start);
-	bool found;
+	bool any;
 
 	rcu_read_lock();
-	found = mas_find(&mas, last);
+	any = gdl_ranges_next(&agent->ranges, addr, found);
 	rcu_read_unlock();
-	return found;
+	return any;
 }
 
-static int store_range(struct gdl_agent *agent, u64 start, u64 last,
-		       unsigned int mode)
+static bool has_range(const struct gdl_agent *agent, u64 start, u64 last)
 {
-	long delta = ranges_delta(agent, start, last, mode ? 1 : 0);
-	u64 rules = agent->nr_ranges + READ_ONCE(agent->nr_buffer_perms);
-	int ret;
+	struct gdl_range range;
 
-	if (delta > 0 && rules + delta > GDL_PERMS_MAX)
-		return -ENOSPC;
-	ret = mtree_store_range(&agent->ranges, start, last,
-				mode ? xa_mk_value(mode) : NULL, GFP_KERNEL);
-	if (!ret)
-		agent->nr_ranges += delta;
-	return ret;
+	return range_from(agent, start, &range) && range.start <= last;
 }
 
-/* Let the range from *start to *last take in neighbours of its mode. */
-static void join_neighbours(struct gdl_agent *agent, u64 *start, u64 *last,
-			    unsigned int mode)
+static int store_range(struct gdl_agent *agent, const struct gdl_range *range)
 {
-	MA_STATE(before, &agent->ranges, *start - 1, *start - 1);
-	MA_STATE(after, &agent->ranges, *last + 1, *last + 1);
-
-	rcu_read_lock();
-	if (*start && mas_walk(&before) == xa_mk_value(mode))
-		*start = before.index;
-	if (*last != U64_MAX && mas_walk(&after) == xa_mk_value(mode))
-		*last = after.last;
-	rcu_read_unlock();
+	return gdl_ranges_store(&agent->ranges, range,
+				GDL_PERMS_MAX - READ_ONCE(agent->nr_buffer_perms));
 }
 
-static int grant_range_locked(u64 agent_id, u64 start, u64 last,
-			      unsigned int mode, bool create)
+/* Let a range that is to be granted take in neighbours of its mode. */
+static void join_neighbours(const struct gdl_agent *agent, struct gdl_range *range)
+{
+	struct gdl_range near;
+
+	if (range->start && range_from(agent, range->start - 1, &near) &&
+	    near.start < range->start && near.mode == range->mode)
+		range->start = near.start;
+	if (range->last != U64_MAX && range_from(agent, range->last + 1, &near) &&
+	    near.start <= range->last + 1 && near.mode == range->mode)
+		range->last = near.last;
+}
+
+static int grant_range_locked(u64 agent_id, struct gdl_range range, bool create)
 {
 	struct gdl_agent *agent;
 
@@ -293,8 +243,8 @@ static int grant_range_locked(u64 agent_id, u64 start, u64 last,
 			 gdl_agent_lookup(agent_id);
 	if (IS_ERR_OR_NULL(agent))
 		return agent ? PTR_ERR(agent) : -ENOENT;
-	join_neighbours(agent, &start, &last, mode);
-	return store_range(agent, start, last, mode);
+	join_neighbours(agent, &range);
+	return store_range(agent, &range);
 }
 
 /**
@@ -314,10 +264,11 @@ static int grant_range_locked(u64 agent_id, u64 start, u64 last,
 int gdl_perm_grant_range(u64 agent_id, u64 start, u64 last, unsigned int mode,
 			 bool create)
 {
+	struct gdl_range range = { .start = start, .last = last, .mode = mode };
 	int ret;
 
 	mutex_lock(&gdl_agent_mutex);
-	ret = grant_range_locked(agent_id, start, last, mode, create);
+	ret = grant_range_locked(agent_id, range, create);
 	mutex_unlock(&gdl_agent_mutex);
 	return ret;
 }
@@ -334,13 +285,14 @@ int gdl_perm_grant_range(u64 agent_id, u64 start, u64 last, unsigned int mode,
  */
 int gdl_perm_revoke_range(u64 agent_id, u64 start, u64 last)
 {
+	const struct gdl_range range = { .start = start, .last = last };
 	struct gdl_agent *agent;
 	int ret = -ENOENT;
 
 	mutex_lock(&gdl_agent_mutex);
 	agent = gdl_agent_lookup(agent_id);
 	if (agent && has_range(agent, start, last))
-		ret = store_range(agent, start, last, 0);
+		ret = store_range(agent, &range);
 	mutex_unlock(&gdl_agent_mutex);
 	return ret;
 }
@@ -376,7 +328,7 @@ static int buffer_perm_create(struct gdl_agent *agent, u64 buffer_id,
 	struct gdl_buffer_perm *p;
 	int ret;
 
-	if (agent->nr_ranges + READ_ONCE(agent->nr_buffer_perms) >= GDL_PERMS_MAX)
+	if (agent->ranges.nr + READ_ONCE(agent->nr_buffer_perms) >= GDL_PERMS_MAX)
 		return -ENOSPC;
 	p = kzalloc(sizeof(*p), GFP_KERNEL_ACCOUNT);
 	if (!p)
@@ -513,17 +465,11 @@ static int revoke_all_locked(u64 agent_id)
 {
 	struct gdl_agent *agent = gdl_agent_lookup(agent_id);
 	bool had_ranges;
-	int ret = 0;
 
 	if (!agent)
 		return -ENOENT;
-	had_ranges = !mtree_empty(&agent->ranges);
-	if (had_ranges)
-		ret = mtree_store_range(&agent->ranges, 0, ULONG_MAX, NULL,
-					GFP_KERNEL);
-	if (ret)
-		return ret;
-	agent->nr_ranges = 0;
+	had_ranges = !gdl_ranges_empty(&agent->ranges);
+	gdl_ranges_clear(&agent->ranges);
 	return drop_buffer_perms(agent) || had_ranges ? 0 : -ENOENT;
 }
 
@@ -532,7 +478,7 @@ static int revoke_all_locked(u64 agent_id)
  * @agent_id: the agent
  *
  * Context: May sleep. Takes and releases gdl_agent_mutex.
- * Return: 0; -ENOENT no such agent, or it had none; -ENOMEM.
+ * Return: 0; -ENOENT no such agent, or it had none.
  */
 int gdl_perm_revoke_all(u64 agent_id)
 {
@@ -548,17 +494,17 @@ int gdl_perm_revoke_all(u64 agent_id)
  * gdl_perm_drop_agent() - an agent is removed: so are its permissions
  * @agent: the agent; no grant finds it any more
  *
- * Context: May sleep.
+ * Context: May sleep. Caller holds gdl_agent_mutex.
  */
 void gdl_perm_drop_agent(struct gdl_agent *agent)
 {
 	drop_buffer_perms(agent);
-	mtree_destroy(&agent->ranges);
+	gdl_ranges_clear(&agent->ranges);
 }
 
 /**
  * gdl_perm_buffer_gone() - a buffer was removed: so are the permissions on it
- * @b: the buffer, not found in the tree any more
+ * @b: the buffer, not found any more
  *
  * Context: Any but hard interrupt. Does not sleep.
  */
@@ -573,16 +519,15 @@ void gdl_perm_buffer_gone(struct gdl_buffer *b)
 	spin_unlock_bh(&perm_lock);
 }
 
-static bool next_range(struct gdl_agent *agent, struct gdl_perm_row *row)
+static bool next_range(const struct gdl_agent *agent, struct gdl_perm_row *row)
 {
-	MA_STATE(mas, &agent->ranges, row->start, row->start);
-	void *entry = mas_find(&mas, ULONG_MAX);
+	struct gdl_range range;
 
-	if (!entry)
+	if (!gdl_ranges_next(&agent->ranges, row->start, &range))
 		return false;
-	row->start = mas.index;
-	row->last = mas.last;
-	row->mode = xa_to_value(entry);
+	row->start = range.start;
+	row->last = range.last;
+	row->mode = range.mode;
 	return true;
 }
 
@@ -641,20 +586,22 @@ bool gdl_perm_next(struct gdl_perm_row *row)
  *
  * No command and no event may come any more; there are no buffers.
  *
- * Context: May sleep.
+ * Context: May sleep. Takes and releases gdl_agent_mutex.
  */
 void gdl_perm_exit(void)
 {
 	struct gdl_agent *agent;
 	u64 id = 0;
 
+	mutex_lock(&gdl_agent_mutex);
 	do {
 		rcu_read_lock();
 		agent = gdl_agent_next(id);
 		rcu_read_unlock();
 		if (!agent)
-			return;
+			break;
 		gdl_perm_drop_agent(agent);
 		id = agent->id + 1;
 	} while (id);
+	mutex_unlock(&gdl_agent_mutex);
 }

@@ -29,7 +29,7 @@
  *       perm_lock			gdl_perm_grant_buffer()
  *         gdl_buffers.xa_lock		gdl_buffer_set_permitted()
  *         gdl_agent.buffer_perms.xa_lock
- *       gdl_agent.ranges.ma_lock	gdl_perm_grant_range()
+ *       agents.xa_lock			gdl_agent_create()
  *
  * Probe handlers run with preemption disabled and take only the spinlocks, and
  * rhashtable's bucket locks. gdl_lock_lock and perm_lock are taken with soft
@@ -46,7 +46,6 @@
 #include <linux/kernel.h>
 #include <linux/kprobes.h>
 #include <linux/list.h>
-#include <linux/maple_tree.h>
 #include <linux/mutex.h>
 #include <linux/pid.h>
 #include <linux/rcupdate.h>
@@ -74,13 +73,6 @@ struct sg_table;
 
 /* The most bytes one counter is let grow to, so that sums cannot wrap. */
 #define GDL_BYTES_MAX	((u64)S64_MAX)
-
-/*
- * Of maple trees that are read under RCU. Without MT_FLAGS_ALLOC_RANGE inner nodes
- * have room for 15 children and keep their metadata behind these, which
- * mt_free_walk() of kernels up to 6.12 at least takes for a 16th, and crashes.
- */
-#define GDL_TREE_FLAGS	(MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU)
 
 /* stats.c: per-CPU counters */
 
@@ -218,6 +210,12 @@ void gdl_device_reap(void);
 /* The most agents there can be, agent 0 included. */
 #define GDL_AGENTS_MAX	65536
 
+/* Ranges of addresses; see dma_range.c. */
+struct gdl_ranges {
+	struct gdl_range_index __rcu *index;	/* M, read under RCU; NULL: none */
+	u64 nr;					/* M */
+};
+
 struct gdl_agent {
 	u64 id;					/* C */
 	struct gdl_quota quota;
@@ -230,8 +228,7 @@ struct gdl_agent {
 	struct list_head lock_waiters;		/* L: gdl_claim.of_agent */
 	struct list_head lock_todo;		/* L: of a search in lock_graph.c */
 	u64 lock_search;			/* L: the last search that found it */
-	struct maple_tree ranges;		/* M, walked under RCU: see dma_perm.c */
-	u64 nr_ranges;				/* M */
+	struct gdl_ranges ranges;		/* that it may DMA to */
 	struct xarray buffer_perms;		/* P, walked under RCU: by buffer id */
 	u64 nr_buffer_perms;			/* P */
 	struct rcu_head rcu;
@@ -493,6 +490,21 @@ int gdl_lock_dma_begin(u64 buffer_id, u64 attachment_id, struct gdl_agent *agent
 		       enum gdl_lock_mode mode, bool enforce);
 void gdl_lock_dma_end(u64 buffer_id, u64 attachment_id, enum gdl_lock_mode mode,
 		      bool all);
+
+/* dma_range.c: sets of address ranges */
+
+struct gdl_range {
+	u64 start, last;
+	unsigned int mode;			/* GPU_DMA_LOCK_* */
+};
+
+bool gdl_ranges_allow(const struct gdl_ranges *ranges, u64 start, u64 last,
+		      unsigned int mode);
+bool gdl_ranges_next(const struct gdl_ranges *ranges, u64 addr,
+		     struct gdl_range *found);
+bool gdl_ranges_empty(const struct gdl_ranges *ranges);
+int gdl_ranges_store(struct gdl_ranges *ranges, const struct gdl_range *new, u64 max);
+void gdl_ranges_clear(struct gdl_ranges *ranges);
 
 /* dma_perm.c: what an agent may DMA to; see gpu_dma_lock_check.h too */
 

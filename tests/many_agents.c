@@ -2,9 +2,6 @@
 /*
  * 20,000 agents: all are shown, and the module goes with all of them at once.
  *
- * The kernel frees a maple tree after a grace period; some versions stumble over
- * inner nodes of trees of a kind that has room for 15 children.
- *
  * vm: --load --gpu none --mem 512 --timeout 200
  */
 #define _GNU_SOURCE

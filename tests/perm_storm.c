@@ -3,7 +3,7 @@
  * Threads of tests/modules/perm_storm.c check on 4 CPUs while writers split, join,
  * grant and revoke ranges around what they check: what is always granted is never
  * refused, what is never granted is never allowed. Thousands of other rules below
- * and above come and go too, so that the tree is deep and its nodes split and join.
+ * and above come and go too, so that the index is long and its blocks split and go.
  *
  * vm: --load --gpu none --smp 4 --mem 512 --timeout 300
  */

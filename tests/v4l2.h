@@ -26,8 +26,11 @@
 /* Its only input is HDMI: a webcam could not scale, so that no frame is small. */
 static inline bool v4l2_load(void)
 {
-	return !system("modprobe -q vivid allocators=1 node_types=0x101 num_inputs=1 "
-		       "input_types=3");
+	const char *params = "allocators=1 node_types=0x101 num_inputs=1 input_types=3";
+	char command[128];
+
+	snprintf(command, sizeof(command), "modprobe -q vivid %s", params);
+	return !system(command);
 }
 
 /* From 6.11 on, videobuf2 keeps its reference to a dma-buf that it could not attach. */
