@@ -58,7 +58,7 @@ int gpu_dma_lock_check(u64 agent_id, u64 addr, u64 size, unsigned int mode)
 		return -ERANGE;
 	gdl_stat_inc(GDL_STAT_DMA_CHECKS);
 	rcu_read_lock();
-	agent = gdl_agent_lookup(agent_id);
+	agent = gdl_agent_lookup_rcu(agent_id);
 	if (agent)
 		ret = gdl_ranges_allow(&agent->ranges, addr, last, mode) ? 0 : -EACCES;
 	rcu_read_unlock();

@@ -13,6 +13,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/math.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/overflow.h>
@@ -87,8 +88,8 @@ static unsigned int find_entry(const struct gdl_range_index *index, u64 addr)
 	return low;
 }
 
-/* The block's first range that ends at @addr or behind it, or its end. */
-static const struct gdl_range *find_range(const struct range_block *block, u64 addr)
+/* The block's first range that ends at @addr or behind it; block->nr: none does. */
+static unsigned int find_range(const struct range_block *block, u64 addr)
 {
 	unsigned int low = 0, high = block->nr, middle;
 
@@ -99,12 +100,7 @@ static const struct gdl_range *find_range(const struct range_block *block, u64 a
 		else
 			high = middle;
 	}
-	return &block->ranges[low];
-}
-
-static const struct gdl_range *end_of(const struct range_block *block)
-{
-	return &block->ranges[block->nr];
+	return low;
 }
 
 /**
@@ -124,13 +120,17 @@ bool gdl_ranges_allow(const struct gdl_ranges *ranges, u64 start, u64 last,
 	const struct gdl_range_index *index = rcu_dereference(ranges->index);
 	const struct range_block *block;
 	const struct gdl_range *range;
+	unsigned int i;
 
 	if (!index)
 		return false;
 	for (;;) {
 		block = rcu_dereference(index->entries[find_entry(index, start)].block);
-		range = find_range(block, start);
-		if (range == end_of(block) || range->start > start || mode & ~range->mode)
+		i = find_range(block, start);
+		if (i == block->nr)
+			return false;
+		range = &block->ranges[i];
+		if (range->start > start || mode & ~range->mode)
 			return false;
 		if (range->last >= last)
 			return true;
@@ -151,21 +151,20 @@ bool gdl_ranges_next(const struct gdl_ranges *ranges, u64 addr, struct gdl_range
 {
 	const struct gdl_range_index *index = rcu_dereference(ranges->index);
 	const struct range_block *block;
-	const struct gdl_range *range;
-	unsigned int i;
+	unsigned int entry, i;
 
 	if (!index)
 		return false;
-	i = find_entry(index, addr);
-	block = rcu_dereference(index->entries[i].block);
-	range = find_range(block, addr);
-	if (range == end_of(block)) {
-		if (++i == index->nr)
+	entry = find_entry(index, addr);
+	block = rcu_dereference(index->entries[entry].block);
+	i = find_range(block, addr);
+	if (i == block->nr) {
+		if (++entry == index->nr)
 			return false;
-		block = rcu_dereference(index->entries[i].block);
-		range = block->ranges;
+		block = rcu_dereference(index->entries[entry].block);
+		i = 0;
 	}
-	*found = *range;
+	*found = block->ranges[i];
 	return true;
 }
 
@@ -213,38 +212,48 @@ static void limit_retired(void)
 	retired = 0;
 }
 
+/* What sticks out before @new of the first block it touches; return its end. */
+static struct gdl_range *gather_before(struct gdl_range *out, const struct range_block *block,
+				       const struct gdl_range *new)
+{
+	unsigned int i;
+
+	for (i = 0; i < block->nr && block->ranges[i].start < new->start; i++) {
+		*out = block->ranges[i];
+		out->last = min(out->last, new->start - 1);
+		out++;
+	}
+	return out;
+}
+
+/* What sticks out behind @new of the last block it touches; return its end. */
+static struct gdl_range *gather_behind(struct gdl_range *out, const struct range_block *block,
+				       const struct gdl_range *new)
+{
+	unsigned int i;
+
+	for (i = find_range(block, new->last); i < block->nr; i++) {
+		if (block->ranges[i].last == new->last)
+			continue;
+		*out = block->ranges[i];
+		out->start = max(out->start, new->last + 1);
+		out++;
+	}
+	return out;
+}
+
 /* The ranges of the blocks that @new touches, as they are to be with it. */
 static void gather(const struct gdl_range_index *index, const struct gdl_range *new)
 {
 	struct replacement *r = &replacement;
 	struct gdl_range *out = r->ranges;
-	const struct gdl_range *range;
-	const struct range_block *block;
 
-	if (r->nr_old) {
-		block = block_locked(index, r->first);
-		for (range = block->ranges; range != end_of(block); range++) {
-			if (range->start >= new->start)
-				break;
-			*out = *range;
-			if (out->last >= new->start)
-				out->last = new->start - 1;
-			out++;
-		}
-	}
+	if (r->nr_old)
+		out = gather_before(out, block_locked(index, r->first), new);
 	if (new->mode)
 		*out++ = *new;
-	if (r->nr_old) {
-		block = block_locked(index, r->first + r->nr_old - 1);
-		for (range = find_range(block, new->last); range != end_of(block); range++) {
-			if (range->last == new->last)
-				continue;
-			*out = *range;
-			if (out->start <= new->last)
-				out->start = new->last + 1;
-			out++;
-		}
-	}
+	if (r->nr_old)
+		out = gather_behind(out, block_locked(index, r->first + r->nr_old - 1), new);
 	r->nr_ranges = out - r->ranges;
 }
 
