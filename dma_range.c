@@ -45,8 +45,8 @@ struct range_block {
 };
 
 /*
- * All ranges of a block are from its entry's start on and before the next entry's;
- * the first entry's start is 0.
+ * All ranges of a block are from its entry's start on and before the next entry's.
+ * The first entry stands for all addresses before the second: its start is not read.
  */
 struct range_entry {
 	u64 start;
@@ -343,7 +343,6 @@ static struct gdl_range_index *make_index(const struct gdl_range_index *old)
 		       flex_array_size(old, entries, nr_old - behind));
 	}
 	fill_entries(&new->entries[r->first], nr_old ? old->entries[r->first].start : 0);
-	new->entries[0].start = 0;
 	return new;
 }
 
