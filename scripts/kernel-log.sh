@@ -41,7 +41,9 @@ slab.*[Cc]orrupt
 kobject.*initialized'
 
 # Lines that look like trouble and are not.
-HARMLESS='Spectre V2 : WARNING: Unprivileged eBPF'
+HARMLESS='Spectre V2 : WARNING: Unprivileged eBPF
+DMA-API: preallocated
+DMA-API: debugging enabled'
 
 # full_log CONSOLE DMESG: the log read at the guest's end, and the console's
 # copy if there was no orderly end. A serial console ends its lines in CR LF.

@@ -48,10 +48,11 @@ static const struct pair pairs[] = {
 	{ "control", "create_context 1 %D", "destroy_context %R" },
 	{ "control", "policy enforce", "policy audit" },
 	{ "control", "reset_stats", NULL },
+	{ }
 };
 
 static const char * const files[] = { "stats", "devices", "agents", "quotas", "allocations",
-	"attachments", "locks", "contexts", "dma_permissions", "control" };
+	"attachments", "locks", "contexts", "dma_permissions", "control", NULL };
 
 static __u64 device, buffer;
 static int fail_nth;
@@ -283,9 +284,9 @@ int main(void)
 	if (run("control", "grant 2 0x0+0xffffffff rw", 0, NULL, &none))
 		bail("granting");
 	set_up_faults();
-	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+	for (i = 0; pairs[i].run; i++)
 		fail_command(&pairs[i]);
-	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+	for (i = 0; files[i]; i++)
 		fail_read(files[i]);
 	fail_life(virtio, vgem);
 	ok(swarm_wait(is_rest, NULL, 30), "no buffer stays");
