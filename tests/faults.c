@@ -39,7 +39,7 @@ static const struct pair pairs[] = {
 	{ "control", "lock %B 1 exclusive nowait", "unlock %B 1" },
 	{ "control", "lock %B 1 shared 1000", "unlock %B 1" },
 	{ "control", "grant 1 0x10000+0x1000 rw", "revoke 1 0x10000+0x1000" },
-	{ "control", "grant 54 0x10000+0x1000 rw", "remove_agent 54" },
+	{ "dma_permissions", "54:0x10000+0x1000:rw", "remove_agent 54" },
 	{ "dma_permissions", "1:0x30000+0x1000:r", "revoke 1 0x30000+0x1000" },
 	{ "control", "revoke 2 0x18000+0x1000", "grant 2 0x18000+0x1000 rw" },
 	{ "control", "grant 2 0x0+0xffffffff w", "grant 2 0x0+0xffffffff rw" },
