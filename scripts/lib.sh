@@ -11,7 +11,7 @@ mkdir -p "$CACHE/locks"
 CACHE=$(cd -- "$CACHE" && pwd -P)
 
 # For the callers, the kernel's after load_kernel; named here for shellcheck.
-export TOP VERSION VMLINUX MODULES KDIR TREE CMDLINE
+export TOP VERSION VMLINUX MODULES KDIR TREE CMDLINE MAKE_ARGS
 
 # The runner's own failures end with this status, so that they are not taken
 # for a test's result (1), a kernel report (125) or a timeout (124).
@@ -67,12 +67,13 @@ publish_dir()
 	mv -T -- "$1.new" "$1"
 }
 
-# load_kernel NAME: sets VERSION, VMLINUX, MODULES, KDIR, TREE, CMDLINE.
+# load_kernel NAME: sets what scripts/kernel prints.
 load_kernel()
 {
 	local settings
 
 	settings=$("$SCRIPTS/kernel" "$1") || exit
+	MAKE_ARGS=
 	eval "$settings"
 }
 

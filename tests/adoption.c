@@ -25,7 +25,7 @@
 #define NR_IMPORTED	300
 #define NR_FOREIGN	300
 #define NR_ALL		(NR_VGEM + NR_IMPORTED + NR_FOREIGN)
-#define RACES		4
+#define RACES		scaled(4)
 
 /* One of the dma-bufs, as its owner says; shared with the owners. */
 struct old {

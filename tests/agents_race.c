@@ -24,8 +24,8 @@
 #define QUOTA		262144
 #define MOST		16	/* buffers that one client has at a time */
 #define RECENT		32
-#define ROUNDS		2
-#define ROUND_SECONDS	7
+#define ROUNDS		scaled(2)
+#define ROUND_SECONDS	scaled(7)
 #define GONE_SECONDS	30
 
 struct shared {

@@ -2,6 +2,6 @@
 /*
  * The races of agents_race.c with 2 CPUs.
  *
- * vm: --load --smp 2 --mem 1024 --timeout 240
+ * vm: --load --mem 1024 --timeout 240
  */
 #include "agents_race.c"

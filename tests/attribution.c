@@ -4,7 +4,7 @@
  * says who holds what. A process that moves is charged to its new agent from
  * then on; what it made before stays where it is.
  *
- * vm: --load --smp 2 --mem 512 --timeout 120
+ * vm: --load --mem 512 --timeout 120
  */
 #define _GNU_SOURCE
 #include "cgroup.h"

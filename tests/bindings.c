@@ -4,7 +4,7 @@
  * that of its nearest bound cgroup; both end with what they name, and end
  * nothing else.
  *
- * vm: --load --smp 2 --mem 512 --timeout 180
+ * vm: --load --mem 512 --timeout 180
  */
 #define _GNU_SOURCE
 #include <pthread.h>

@@ -18,7 +18,7 @@
 #include "swarm.h"
 
 #define BUFINFO		"/sys/kernel/debug/dma_buf/bufinfo"
-#define SECONDS		60
+#define SECONDS		scaled(60)
 #define NR_CLIENTS	2
 #define MOST		4096	/* dma-bufs at a time */
 #define HELD		48	/* dma-bufs, maps and handles of one client */

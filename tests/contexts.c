@@ -15,7 +15,7 @@
 #include "swarm.h"
 
 #define AGENT		5
-#define ROUNDS		1000
+#define ROUNDS		scaled(1000)
 #define DECLARED_MAX	65536	/* GDL_CONTEXTS_MAX */
 #define NONE		4000000000ULL
 

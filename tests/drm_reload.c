@@ -12,7 +12,7 @@
 #include "life.h"
 #include "swarm.h"
 
-#define ROUNDS	50
+#define ROUNDS	scaled(50)
 #define BUFFERS	3
 #define SIZE	8192
 

@@ -16,7 +16,7 @@
 #include "lock.h"
 #include "perm.h"
 
-#define ROUNDS		8
+#define ROUNDS		scaled(8)
 #define ROUND_SECONDS	4
 #define WRITERS		3
 #define FILES		6

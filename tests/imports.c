@@ -18,7 +18,7 @@
 #include "trace.h"
 
 #define SIZE	(20 * 4096)
-#define ROUNDS	10000
+#define ROUNDS	scaled(10000)
 #define AGENT	5
 
 /* What holds a buffer that is imported; DMABUF_MAP is the dma-buf's, in memory. */

@@ -13,7 +13,7 @@
 #include "gem.h"
 #include "swarm.h"
 
-#define COUNT		10000
+#define COUNT		scaled(10000)
 #define SIZE		4096
 #define GONE_SECONDS	30
 

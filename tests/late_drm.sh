@@ -3,7 +3,7 @@
 # DRM may be absent when the module is loaded, come later, leave before it and
 # come back: the ledger works all the time, tracking whenever DRM is there.
 #
-# vm: --gpu bochs --smp 2 --mem 512 --timeout 200
+# vm: --gpu bochs --mem 512 --timeout 200
 
 # shellcheck disable=SC2317 # functions are called through succeeds and fails
 . "$(dirname "$0")/tap.sh"

@@ -3,7 +3,7 @@
  * 100,000 ledger buffers: a listing has each exactly once while another
  * process allocates and frees without pause, read in pieces of any size.
  *
- * vm: --load --smp 2 --mem 1024 --timeout 300
+ * vm: --load --mem 1024 --timeout 300
  */
 #include <signal.h>
 #include <sys/wait.h>
@@ -14,12 +14,13 @@
 #define AGENT		5
 #define CHURN		6
 #define FEW		500
-#define MANY		100000
+#define MOST		100000
+#define MANY		scaled(MOST)
 #define BATCH		2000	/* commands a write: within the 64 KiB that one takes */
 #define CHURN_BATCH	50
 
 static __u64 device;
-static __u64 ids[MANY];
+static __u64 ids[MOST];
 static long allocated;
 
 /* Numbers of the results, one line a command, of what was written to @fd. */

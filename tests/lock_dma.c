@@ -6,7 +6,7 @@
  * under audit. And vivid, which on every kernel maps what it imports, in one
  * direction: its mapping to read is a shared holder.
  *
- * vm: --load --smp 2 --mem 768 --timeout 300
+ * vm: --load --mem 768 --timeout 300
  */
 #define _GNU_SOURCE
 #include <sys/mman.h>

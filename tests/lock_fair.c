@@ -13,8 +13,8 @@
 
 #define READERS		4
 #define WRITER		(READERS + 1)
-#define ROUNDS		30	/* step by step */
-#define TURNS		500	/* of the writer, while readers loop freely */
+#define ROUNDS		scaled(30)	/* step by step */
+#define TURNS		scaled(500)	/* of the writer, while readers loop freely */
 #define QUEUE		12
 
 static __u64 buffer;

@@ -12,7 +12,7 @@
  * priorities, that of the waiting ones above main()'s: so whenever main() runs, all
  * others have come as far as they can.
  *
- * vm: --load=observe=0 --smp 2 --mem 512 --timeout 600
+ * vm: --load=observe=0 --mem 512 --timeout 600
  */
 #define _GNU_SOURCE
 #include <sched.h>
@@ -22,7 +22,7 @@
 
 #define AGENTS		48	/* each a bit of a __u64 */
 #define BUFFERS		24
-#define OPS		1000000
+#define OPS		scaled(1000000)
 #define LOOKS		100	/* at `locks` */
 #define PATIENCE_MS	30000	/* of commands that need not wait: they shall fail, not hang */
 

@@ -14,8 +14,8 @@
 #include "gem.h"
 #include "lock.h"
 
-#define ROUNDS		400
-#define SLOW_ROUNDS	60	/* with grace periods in them */
+#define ROUNDS		scaled(400)
+#define SLOW_ROUNDS	scaled(60)	/* with grace periods in them */
 #define TIMEOUT_MS	20
 
 static __u64 buffer;

@@ -12,11 +12,12 @@
 #include "lock.h"
 
 #define MODULE		"/gpu_dma_lock.ko"
-#define WAITERS		1000
+#define WAITERS_MAX	1000
+#define WAITERS		scaled(WAITERS_MAX)
 #define BUFFERS		10	/* that they wait for */
 #define LIMIT_MS	1000
 
-static struct lock_call calls[WAITERS];
+static struct lock_call calls[WAITERS_MAX];
 static __u64 buffers[BUFFERS];
 
 static int insert(void)

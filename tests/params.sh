@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Module parameters: described, readable, and refused when wrong.
 #
-# vm: --smp 1 --mem 512 --timeout 120
+# vm: --mem 512 --timeout 120
 
 . "$(dirname "$0")/tap.sh"
 

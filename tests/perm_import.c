@@ -5,7 +5,7 @@
  * enforce, counted and traced under audit; before and after it is granted and
  * revoked. And vivid, which maps in one direction: to write needs w, to read r.
  *
- * vm: --load --smp 2 --mem 768 --timeout 200
+ * vm: --load --mem 768 --timeout 200
  */
 #define _GNU_SOURCE
 #include "client.h"

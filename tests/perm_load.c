@@ -12,7 +12,7 @@
 #define _GNU_SOURCE
 #include "perm.h"
 
-#define AGENTS		16
+#define AGENTS		scaled(16)
 #define RULES		65536
 #define STRIDE		0x2000ULL	/* a page granted, a page not: no rules join */
 #define SETTLE_SECONDS	20
@@ -123,8 +123,8 @@ int main(void)
 	note("%llu bytes a rule", bytes / (AGENTS * RULES));
 	ok(bytes / (AGENTS * RULES) <= 32, "they take at most 32 bytes each");
 	within(cost(fd, 1, 0x1000, RULES, true), LIMIT_MANY, "65,536 rules, granted");
-	within(cost(fd, 9, 0x1000, RULES, true), LIMIT_MANY, "of agent 9, granted");
-	within(cost(fd, 9, 0x2000, RULES, false), LIMIT_MANY, "65,536 rules, denied");
+	within(cost(fd, AGENTS / 2 + 1, 0x1000, RULES, true), LIMIT_MANY, "of another agent, granted");
+	within(cost(fd, AGENTS / 2 + 1, 0x2000, RULES, false), LIMIT_MANY, "65,536 rules, denied");
 	close(fd);
 	for (agent = 1; agent <= AGENTS; agent++)
 		if (swarm_cmd("remove_agent %d", agent))

@@ -3,7 +3,7 @@
  * dma_permissions, grant, revoke and check: the grammar and its errors, what
  * grants and revocations leave, how it is shown, and that it can be written back.
  *
- * vm: --load --gpu virtio --mem 512 --timeout 200
+ * vm: --load --mem 512 --timeout 200
  */
 #define _GNU_SOURCE
 #include "swarm.h"

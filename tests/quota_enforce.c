@@ -5,7 +5,7 @@
  * off it is not looked at. Limits of an agent, of an agent on one device and of
  * a device, lowered under the present use as well.
  *
- * vm: --load --smp 2 --mem 512 --timeout 120
+ * vm: --load --mem 512 --timeout 120
  */
 #define _GNU_SOURCE
 #include "cgroup.h"

@@ -18,8 +18,8 @@
 #define CLIENTS		8
 #define QUOTA		1048576
 #define MOST		24	/* buffers that one client has at a time */
-#define SECONDS		10
-#define CHANGES		1000
+#define SECONDS		scaled(10)
+#define CHANGES		scaled(1000)
 #define CHANGE_MICROSECONDS 2000
 #define GONE_SECONDS	30
 

@@ -2,6 +2,6 @@
 /*
  * The races of quota_race.c with 2 CPUs.
  *
- * vm: --load --smp 2 --mem 1024 --timeout 400
+ * vm: --load --mem 1024 --timeout 400
  */
 #include "quota_race.c"

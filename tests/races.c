@@ -4,7 +4,7 @@
  * exported by several processes at once, with readers of every file: the totals
  * add up whenever all rest.
  *
- * vm: --load --smp 2 --mem 512 --timeout 180
+ * vm: --load --mem 512 --timeout 180
  */
 #include <signal.h>
 #include <sys/prctl.h>
@@ -17,7 +17,7 @@
 #define AGENTS		8
 #define QUOTA		65536
 #define ROUNDS		3
-#define ROUND_SECONDS	5
+#define ROUND_SECONDS	scaled(5)
 #define RECENT		64
 #define GONE_SECONDS	10
 

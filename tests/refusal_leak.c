@@ -5,7 +5,7 @@
  *
  * Caches are kept apart by slab_nomerge, so that each can be counted.
  *
- * vm: --load --smp 2 --mem 512 --append slab_nomerge --timeout 400
+ * vm: --load --mem 512 --append slab_nomerge --timeout 400
  */
 #define _GNU_SOURCE
 #include <sys/mman.h>
@@ -16,7 +16,7 @@
 #include "totals.h"
 
 #define SIZE		16384
-#define REFUSALS	100000
+#define REFUSALS	scaled(100000)
 #define PROCESSES	20	/* of a source: what holds on to its maker shows */
 #define CACHES		512
 #define QUIET_SECONDS	30
@@ -218,7 +218,7 @@ static void test_pids(void)
 
 int main(void)
 {
-	static const long share[NR_SOURCES] = {
+	const long share[NR_SOURCES] = {
 		[SOURCE_VGEM]		= REFUSALS * 6 / 10,
 		[SOURCE_VIRTIO]		= REFUSALS * 2 / 10,
 		[SOURCE_UDMABUF]	= REFUSALS / 10,

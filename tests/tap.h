@@ -143,6 +143,18 @@ void bail(const char *fmt, ...)
 	exit(TAP_EXIT_FAIL);
 }
 
+/*
+ * @n, of which a test does so many when it is run in full: PERCENT of the environment of
+ * it, as scripts/run-test sets it, but at least one.
+ */
+static inline int scaled(int n)
+{
+	const char *percent = getenv("PERCENT");
+	long long part = (long long)n * (percent ? atoi(percent) : 100) / 100;
+
+	return part > 0 ? part : 1;
+}
+
 /* Prints the plan; what main() returns. */
 static inline int tap_done(void)
 {

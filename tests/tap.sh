@@ -74,6 +74,12 @@ bail() {
 	exit 1
 }
 
+# scaled N: of which a test does so many when it is run in full; see tap.h
+scaled() {
+	scaled=$(($1 * ${PERCENT:-100} / 100))
+	echo $((scaled > 0 ? scaled : 1))
+}
+
 # tap_done: prints the plan and exits
 tap_done() {
 	echo "1..$tap_count"
