@@ -56,13 +56,22 @@ full_log()
 	fi
 }
 
+# without_oom LOG: what the kernel says while it chooses whom to kill when memory is
+# out, with a stack, is no report; as many lines as there were remain.
+without_oom()
+{
+	awk '/invoked oom-killer:/ { oom = 1 }
+		/Out of memory: Killed|Memory cgroup out of memory: Killed|Kernel panic/ { oom = 0 }
+		{ print oom ? "" : $0 }' "$1"
+}
+
 # report_in LOG: shows LOG from shortly before its first line of trouble on;
 # fails if there is none.
 report_in()
 {
 	local first
 
-	first=$(grep -nE "$TROUBLE" "$1" | grep -vE "$HARMLESS" | head -n 1 | cut -d : -f 1)
+	first=$(without_oom "$1" | grep -nE "$TROUBLE" | grep -vE "$HARMLESS" | head -n 1 | cut -d : -f 1)
 	[[ $first ]] || return 1
 	tail -n "+$((first > 5 ? first - 5 : 1))" "$1" | head -n 200
 }

@@ -369,7 +369,7 @@ static void test_ordered(__u64 seed)
 	is(wrong, 0, "nobody has what another agent excludes");
 	is(swarm_stat("locks_deadlocks"), 0, "stats says so too");
 	ok(acquired * 2 >= ORDERED_OPS * 98LL / 100, "there were about %d operations", ORDERED_OPS);
-	ok(contended > ORDERED_OPS / 1000, "many had to wait");
+	ok_in_full(contended > ORDERED_OPS / 1000, "many had to wait");
 	lock_none_left("after locks in one order");
 }
 

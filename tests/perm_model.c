@@ -230,7 +230,8 @@ int main(void)
 	     counts[1], counts[2], granted, refused);
 	note("%ld ranges with 0 or 2^64 - 1, %ld rules on average", ends,
 	     rows / (OPERATIONS / COMPARE_EVERY));
-	ok(granted > OPERATIONS / 100 && refused > OPERATIONS / 100, "checks are allowed and refused");
+	ok(granted > OPERATIONS / 100 && refused > OPERATIONS / 100,
+	   "checks are allowed and refused");
 	ok(ends > OPERATIONS / 100, "ranges with the first and the last byte there can be");
 	for (i = 1; i <= AGENTS; i++)
 		swarm_cmd("remove_agent %ld", i);

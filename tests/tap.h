@@ -155,6 +155,21 @@ static inline int scaled(int n)
 	return part > 0 ? part : 1;
 }
 
+/* What chance brings about, given time: checked when the test is run in full. */
+static inline __printf(2, 3)
+void ok_in_full(bool pass, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!pass && scaled(100) < 100) {
+		skip("takes more than %d %% of the test", scaled(100));
+		return;
+	}
+	va_start(ap, fmt);
+	tap_vline(pass, fmt, ap);
+	va_end(ap);
+}
+
 /* Prints the plan; what main() returns. */
 static inline int tap_done(void)
 {
