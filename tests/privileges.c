@@ -6,6 +6,7 @@
  * vm: --load --mem 512 --timeout 120
  */
 #define _GNU_SOURCE
+#include <ctype.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <sys/stat.h>
@@ -13,12 +14,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "gem.h"
 #include "swarm.h"
 
 #define NOBODY	65534
 
 static const char * const writable[] = { "control", "quotas", "dma_permissions" };
 static const char * const read_only[] = { "stats", "devices", "agents", "allocations" };
+
+static const char * const files[] = { "stats", "devices", "agents", "quotas", "allocations",
+	"attachments", "locks", "contexts", "dma_permissions", "control" };
 
 static int put(int fd, const char *text)
 {
@@ -155,23 +160,77 @@ static void test_passed_on(const char *file)
 	}
 }
 
-/* Unprivileged readers can read everything that is readable. */
-static void test_readable(void)
+/* Whether @text has what looks like an address of the kernel: ffff and 12 digits more. */
+static bool has_address(const char *text)
 {
+	size_t digits = 0;
+
+	for (; *text; text++) {
+		if (!digits && strncasecmp(text, "ffff", 4))
+			continue;
+		digits = isxdigit((unsigned char)*text) ? digits + 1 : 0;
+		if (digits == 16)
+			return true;
+	}
+	return false;
+}
+
+/* As @become makes it: 0 if every file can be read and tells no address. */
+static int read_as(int (*become)(void))
+{
+	struct swarm_table t;
 	int status;
+	long row;
+	char *text;
 	size_t i;
 
 	if (!fork()) {
-		if (become_nobody())
+		if (become())
 			_exit(1);
-		for (i = 0; i < sizeof(read_only) / sizeof(*read_only); i++)
-			free(swarm_read(read_only[i]));
-		for (i = 0; i < sizeof(writable) / sizeof(*writable); i++)
-			free(swarm_read(writable[i]));
-		_exit(0);
+		for (i = 0; i < sizeof(files) / sizeof(*files); i++) {
+			text = swarm_read(files[i]);
+			if (!text || has_address(text))
+				_exit(2);
+			free(text);
+		}
+		swarm_load(&t, "allocations");
+		for (row = 0; row < t.rows; row++)
+			if (strcmp(swarm_cell(&t, row, "DMA_ADDR"), "0x0") &&
+			    strcmp(swarm_cell(&t, row, "DMA_ADDR"), "-"))
+				_exit(3);
+		_exit(t.rows ? 0 : 4);
 	}
 	wait(&status);
-	is(status, 0, "nobody can read every file");
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* With a real buffer that has been mapped, and a rule, there are addresses to tell. */
+static void test_no_addresses(void)
+{
+	int vgem = gem_open("vgem"), virtio = gem_open("virtio_gpu"), fd = -1;
+	__u32 handle, imported;
+	struct swarm_table t;
+	char *text;
+
+	if (gem_create(virtio, 16384, &handle) || gem_export(virtio, handle, &fd) ||
+	    gem_import(vgem, fd, &imported) || swarm_write("dma_permissions", "0:0x1000:r\n"))
+		bail("making a buffer");
+	swarm_load(&t, "allocations");
+	ok(strncmp(swarm_cell(&t, 0, "DMA_ADDR"), "0x0", 4) != 0, "root sees DMA_ADDR: %s",
+	   swarm_cell(&t, 0, "DMA_ADDR"));
+	swarm_unload(&t);
+	text = swarm_read("allocations");
+	ok(!has_address(text), "but no address of the kernel");
+	free(text);
+	is(read_as(become_nobody), 0, "nobody reads every file and sees no address");
+	is(read_as(drop_sys_admin), 0, "nor does uid 0 without CAP_SYS_ADMIN");
+	is(read_as(enter_user_namespace), 0, "nor root of a user namespace");
+	ok(has_address("x ffffffffc0123456 y") && !has_address("ffff ffffffffc012345g"),
+	   "an address would be seen");
+	swarm_cmd("revoke 0");
+	close(fd);
+	close(vgem);
+	close(virtio);
 }
 
 /* Root opens anything for writing, but these have no write. */
@@ -220,7 +279,7 @@ int main(void)
 		test_unprivileged(writable[i]);
 		test_passed_on(writable[i]);
 	}
-	test_readable();
+	test_no_addresses();
 	for (i = 0; i < sizeof(read_only) / sizeof(*read_only); i++)
 		test_read_only(read_only[i]);
 	test_modes();
