@@ -6,7 +6,7 @@
  * totals add up, no row names a buffer or agent that is not there, everything can be
  * taken back, and the module goes.
  *
- * vm: --load --smp 4 --mem 1024 --timeout 240
+ * vm: --load --smp 4 --mem 1024 --timeout 1200
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -16,7 +16,7 @@
 #include "lock.h"
 #include "perm.h"
 
-#define ROUNDS		scaled(8)
+#define ROUNDS		scaled(150)
 #define ROUND_SECONDS	4
 #define WRITERS		3
 #define FILES		6

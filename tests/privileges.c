@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -233,6 +234,39 @@ static void test_no_addresses(void)
 	close(virtio);
 }
 
+/* A process may call itself anything; its rows stay what they are. */
+static void test_forged_name(void)
+{
+	static const char name[] = "a 1\n9 0 1\033[2J\\", shown[] = "a\\0401\\0129\\0400\\0401\\033[2J\\134";
+	static const struct {
+		const char *file;
+		long rows;
+	} with_comm[] = { { "allocations", 1 }, { "attachments", 1 }, { "contexts", 2 } };
+	int vgem, virtio, fd = -1;
+	__u32 handle, imported;
+	struct swarm_table t;
+	long row, n;
+	size_t i;
+
+	prctl(PR_SET_NAME, name);
+	vgem = gem_open("vgem");
+	virtio = gem_open("virtio_gpu");
+	if (gem_create(virtio, 4096, &handle) || gem_export(virtio, handle, &fd) ||
+	    gem_import(vgem, fd, &imported))
+		bail("making a buffer");
+	for (i = 0; i < sizeof(with_comm) / sizeof(*with_comm); i++) {
+		swarm_load(&t, with_comm[i].file);
+		for (row = 0, n = 0; row < t.rows; row++)
+			n += !strcmp(swarm_cell(&t, row, "COMM"), shown);
+		ok(n == with_comm[i].rows && !t.ragged, "%s: a forged name is one word of %ld rows",
+		   with_comm[i].file, n);
+		swarm_unload(&t);
+	}
+	close(fd);
+	close(vgem);
+	close(virtio);
+}
+
 /* Root opens anything for writing, but these have no write. */
 static void test_read_only(const char *file)
 {
@@ -280,6 +314,7 @@ int main(void)
 		test_passed_on(writable[i]);
 	}
 	test_no_addresses();
+	test_forged_name();
 	for (i = 0; i < sizeof(read_only) / sizeof(*read_only); i++)
 		test_read_only(read_only[i]);
 	test_modes();
