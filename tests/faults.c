@@ -195,12 +195,13 @@ static void fail_read(const char *file)
 }
 
 /* A buffer made, exported and imported, whichever of it fails; all is closed. */
-static void fail_life(int exporter, int importer)
+static void fail_life(const char *policy, int exporter, int importer)
 {
 	int nth, fd, err, failed = 0;
 	bool fault = true;
 	__u32 handle, imported;
 
+	is_errno(swarm_cmd("policy %s", policy), 0, "policy %s", policy);
 	for (nth = 1; fault && nth < ALLOCATIONS_MAX; nth++) {
 		handle = 0;
 		imported = 0;
@@ -221,6 +222,23 @@ static void fail_life(int exporter, int importer)
 			gem_destroy(exporter, handle);
 	}
 	ok(!fault, "a buffer's life: %d allocations, of which %d are fatal", nth - 2, failed);
+}
+
+/* A DRM file opened, which makes a context. */
+static void fail_open(void)
+{
+	int nth, fd, failed = 0;
+	bool fault = true;
+
+	for (nth = 1; fault && nth < ALLOCATIONS_MAX; nth++) {
+		inject(nth);
+		fd = open("/dev/dri/card0", O_RDWR | O_CLOEXEC);
+		fault = injected();
+		failed += fd < 0;
+		if (fd >= 0)
+			close(fd);
+	}
+	ok(!fault, "opening a card: %d allocations, of which %d are fatal", nth - 2, failed);
 }
 
 static bool is_rest(const void *arg)
@@ -292,7 +310,10 @@ int main(void)
 		fail_command(&pairs[i]);
 	for (i = 0; files[i]; i++)
 		fail_read(files[i]);
-	fail_life(virtio, vgem);
+	fail_life("audit", virtio, vgem);
+	fail_life("enforce", vgem, virtio);
+	is_errno(swarm_cmd("policy audit"), 0, "policy audit");
+	fail_open();
 	ok(swarm_wait(is_rest, NULL, 30), "no buffer stays");
 	note("lost: %lld buffers, %lld attachments, %lld contexts", swarm_stat("buffers_lost"),
 	     swarm_stat("attachments_lost"), swarm_stat("contexts_lost"));

@@ -237,7 +237,8 @@ static void test_no_addresses(void)
 /* A process may call itself anything; its rows stay what they are. */
 static void test_forged_name(void)
 {
-	static const char name[] = "a 1\n9 0 1\033[2J\\", shown[] = "a\\0401\\0129\\0400\\0401\\033[2J\\134";
+	static const char name[] = "a 1\n9 0 1\033[2J\\";
+	static const char shown[] = "a\\0401\\0129\\0400\\0401\\033[2J\\134";
 	static const struct {
 		const char *file;
 		long rows;
