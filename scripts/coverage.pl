@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 # usage: perl coverage.pl BUILD UNCOVERED FILE.gcov.json.gz...
 #
 # Prints a table of what gcov counted for the sources in the folder BUILD; part of

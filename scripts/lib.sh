@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # Shared by the programs of this folder, which source it first.
 
@@ -28,10 +29,11 @@ die()
 	exit "$STATUS_RUNNER"
 }
 
-# usage: the comment block at the top of the calling program is its usage text.
+# usage: the comment block at the top of the calling program, from its line `usage:` on,
+# is its usage text.
 usage()
 {
-	sed -n '2,/^$/s/^# \{0,1\}//p' "$SCRIPTS/$SELF"
+	sed -n '/^# usage: /,/^$/{/^$/q; s/^# \{0,1\}//p}' "$SCRIPTS/$SELF"
 }
 
 bad_usage()

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # What a test's line `vm: OPTIONS` says; sourced after lib.sh.
 
