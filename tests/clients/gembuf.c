@@ -12,16 +12,18 @@
 #include "gem.h"
 
 static const char usage[] =
-	"usage: gembuf [-d DRIVER] [-n COUNT] [-s SIZE] [-e] [-l] [-w]\n"
+	"usage: gembuf [-d DRIVER] [-n COUNT] [-s SIZE] [-e] [-i DRIVER] [-l] [-w]\n"
 	"  -d DRIVER  vgem (default), virtio_gpu, bochs-drm\n"
 	"  -n COUNT   number of buffers (1)\n"
 	"  -s SIZE    bytes of each, K and M allowed (4096)\n"
 	"  -e         export each as a dma-buf\n"
+	"  -i DRIVER  export each, and import it there\n"
 	"  -l         loop: create, export and free them until killed\n"
 	"  -w         wait until killed, with the buffers\n";
 
 struct options {
 	const char *driver;
+	const char *importer;
 	long count;
 	unsigned long long size;
 	int export;
@@ -53,7 +55,7 @@ static void parse(int argc, char **argv, struct options *o)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "d:n:s:elw")) != -1) {
+	while ((c = getopt(argc, argv, "d:n:s:ei:lw")) != -1) {
 		switch (c) {
 		case 'd':
 			o->driver = optarg;
@@ -67,6 +69,10 @@ static void parse(int argc, char **argv, struct options *o)
 		case 'e':
 			o->export = 1;
 			break;
+		case 'i':
+			o->export = 1;
+			o->importer = optarg;
+			break;
 		case 'l':
 			o->loop = 1;
 			break;
@@ -78,7 +84,7 @@ static void parse(int argc, char **argv, struct options *o)
 			exit(1);
 		}
 	}
-	if (optind != argc || o->count < 1) {
+	if (optind != argc || o->count < 1 || (o->loop && o->importer)) {
 		fputs(usage, stderr);
 		exit(1);
 	}
@@ -109,6 +115,24 @@ static void make(int card, const struct options *o, __u32 *handle, int *fd)
 		fail("exporting a buffer", err);
 }
 
+static int open_card(const char *driver)
+{
+	int card = gem_open(driver);
+
+	if (card < 0)
+		fail(driver, errno);
+	return card;
+}
+
+static void import(int card, int fd)
+{
+	__u32 handle;
+	int err = gem_import(card, fd, &handle);
+
+	if (err)
+		fail("importing a buffer", err);
+}
+
 static void loop(int card, const struct options *o)
 {
 	__u32 handle;
@@ -134,22 +158,25 @@ static void loop(int card, const struct options *o)
 int main(int argc, char **argv)
 {
 	struct options o = { .driver = "vgem", .count = 1, .size = 4096 };
+	int card, importer = -1, fd;
 	__u32 handle;
-	int card, fd;
 	long i;
 
 	parse(argc, argv, &o);
-	card = gem_open(o.driver);
-	if (card < 0)
-		fail(o.driver, errno);
+	card = open_card(o.driver);
+	if (o.importer)
+		importer = open_card(o.importer);
 	raise_file_limit(o.count);
 	if (o.loop) {
 		puts("ready");
 		fflush(stdout);
 		loop(card, &o);
 	}
-	for (i = 0; i < o.count; i++)
+	for (i = 0; i < o.count; i++) {
 		make(card, &o, &handle, &fd);
+		if (o.importer)
+			import(importer, fd);
+	}
 	puts("ready");
 	fflush(stdout);
 	while (o.wait)
