@@ -18,7 +18,6 @@
 #include <linux/overflow.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
-#include <linux/stdarg.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 #include <linux/user_namespace.h>
@@ -29,7 +28,10 @@
 #define LINE_MAX_LEN	4095
 #define WRITE_MAX_LEN	SZ_64K
 
-/* The most that one command prints: an id or an error, and a newline. */
+/* A write up to this long is copied to the stack. */
+#define SHORT_WRITE_LEN	256
+
+/* The most that a result reads as: an id or an error, and a newline. */
 #define RESULT_MAX_LEN	32
 
 #define WORDS_MAX	6
@@ -37,18 +39,23 @@
 /* An open file that is written to. */
 struct gdl_session {
 	gdl_line_fn run;			/* C */
-	struct file *file;			/* C: whose opener's capability counts */
+	bool may_command;			/* C: its opener may */
 	struct mutex mutex;			/* protects all that follows */
 	bool written;
 	bool closing;
-	char *results;				/* of the last write */
-	size_t results_len, results_size;
-	size_t read_pos;
+	s64 result;				/* of the command that runs: an id, or 0 */
+	s64 *results;				/* of the last write: ids, 0, or errors */
+	size_t nr_results, max_results;
+	size_t read_result;			/* the next one to be read */
+	size_t read_pos;			/* in that one, or in the list of commands */
 	size_t rest_len;			/* of a line not ended yet */
 	char rest[LINE_MAX_LEN + 1];
 };
 
-static const char blanks[] = " \t";
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
 
 /* Numbers are decimal, or hex with 0x; no sign, no octal. */
 static int parse_u64(const char *word, u64 *value)
@@ -88,20 +95,6 @@ static int parse_limit(char *word, u64 *limit)
 		return 0;
 	}
 	return parse_bytes(word, limit);
-}
-
-static void print_result(struct gdl_session *session, const char *fmt, ...)
-	__printf(2, 3);
-
-static void print_result(struct gdl_session *session, const char *fmt, ...)
-{
-	size_t room = session->results_size - session->results_len;
-	va_list args;
-
-	va_start(args, fmt);
-	session->results_len += vscnprintf(session->results +
-					   session->results_len, room, fmt, args);
-	va_end(args);
 }
 
 static int cmd_create_agent(struct gdl_session *session, int argc, char **argv)
@@ -191,7 +184,7 @@ static int cmd_allocate(struct gdl_session *session, int argc, char **argv)
 	if (!ret)
 		ret = gdl_buffer_allocate(agent, size, device, &id);
 	if (!ret)
-		print_result(session, "%llu\n", id);
+		session->result = id;
 	return ret;
 }
 
@@ -422,7 +415,7 @@ static int cmd_create_context(struct gdl_session *session, int argc,
 	if (!ret)
 		ret = gdl_context_declare(agent, device, &id);
 	if (!ret)
-		print_result(session, "%llu\n", id);
+		session->result = id;
 	return ret;
 }
 
@@ -492,13 +485,15 @@ static int split(char *line, char **argv)
 	int argc = 0;
 
 	for (;;) {
-		line += strspn(line, blanks);
+		while (is_blank(*line))
+			line++;
 		if (!*line)
 			return argc;
 		if (argc == WORDS_MAX)
 			return argc + 1;
 		argv[argc++] = line;
-		line += strcspn(line, blanks);
+		while (*line && !is_blank(*line))
+			line++;
 		if (*line)
 			*line++ = '\0';
 	}
@@ -587,26 +582,26 @@ int gdl_command_perm(struct gdl_session *session, char *line)
 
 static int results_make_room(struct gdl_session *session)
 {
-	size_t size = session->results_size;
-	char *results;
+	size_t max = session->max_results;
+	s64 *results;
 
-	if (session->results_len + RESULT_MAX_LEN <= size)
+	if (session->nr_results < max)
 		return 0;
-	size = size ? size * 2 : SZ_256;
-	results = kvmalloc(size, GFP_KERNEL);
+	max = max ? max * 2 : 16;
+	results = kvmalloc_array(max, sizeof(*results), GFP_KERNEL);
 	if (!results)
 		return -ENOMEM;
-	if (session->results_len)
-		memcpy(results, session->results, session->results_len);
+	if (session->nr_results)
+		memcpy(results, session->results, session->nr_results * sizeof(*results));
 	kvfree(session->results);
 	session->results = results;
-	session->results_size = size;
+	session->max_results = max;
 	return 0;
 }
 
-static bool is_blank(const char *line, size_t len)
+static bool all_blank(const char *line, size_t len)
 {
-	while (len && strchr(blanks, *line) && *line) {
+	while (len && is_blank(*line)) {
 		line++;
 		len--;
 	}
@@ -616,7 +611,6 @@ static bool is_blank(const char *line, size_t len)
 /* Run one line of @len bytes at @line, which is writable and has room for NUL. */
 static int run_line(struct gdl_session *session, char *line, size_t len)
 {
-	size_t printed;
 	int ret;
 
 	if (fatal_signal_pending(current))
@@ -624,22 +618,15 @@ static int run_line(struct gdl_session *session, char *line, size_t len)
 	ret = results_make_room(session);
 	if (ret)
 		return ret;
-	if (is_blank(line, len))
+	if (all_blank(line, len))
 		return 0;
-	printed = session->results_len;
 	gdl_stat_inc(GDL_STAT_COMMANDS);
-	if (memchr(line, '\0', len)) {
-		ret = -EINVAL;
-	} else {
-		line[len] = '\0';
-		ret = session->run(session, line);
-	}
+	session->result = 0;
+	line[len] = '\0';
+	ret = strlen(line) == len ? session->run(session, line) : -EINVAL;
 	if (ret)
 		gdl_stat_inc(GDL_STAT_COMMANDS_FAILED);
-	if (ret)
-		print_result(session, "%pe\n", ERR_PTR(ret));
-	else if (session->results_len == printed)
-		print_result(session, "ok\n");
+	session->results[session->nr_results++] = ret ?: session->result;
 	return ret;
 }
 
@@ -735,14 +722,9 @@ struct gdl_session *gdl_session_open(struct file *file, gdl_line_fn run)
 	if (!session)
 		return NULL;
 	mutex_init(&session->mutex);
-	session->file = file;
+	session->may_command = file_ns_capable(file, &init_user_ns, CAP_SYS_ADMIN);
 	session->run = run;
 	return session;
-}
-
-static bool may_command(const struct gdl_session *session)
-{
-	return file_ns_capable(session->file, &init_user_ns, CAP_SYS_ADMIN);
 }
 
 /**
@@ -767,21 +749,25 @@ static ssize_t write_locked(struct gdl_session *session,
 			    const char __user *buf, size_t count)
 {
 	size_t len = min_t(size_t, count, WRITE_MAX_LEN);
+	char on_stack[SHORT_WRITE_LEN + 1];
+	char *lines = on_stack;
 	ssize_t ret;
-	char *lines;
 
 	lockdep_assert_held(&session->mutex);
 	/* One byte more, for the NUL behind a last line without a newline. */
-	lines = kvmalloc(len + 1, GFP_KERNEL);
+	if (len > SHORT_WRITE_LEN)
+		lines = kvmalloc(len + 1, GFP_KERNEL);
 	if (!lines)
 		return -ENOMEM;
 	ret = -EFAULT;
 	if (!copy_from_user(lines, buf, len)) {
-		session->results_len = 0;
+		session->nr_results = 0;
+		session->read_result = 0;
 		session->read_pos = 0;
 		ret = run_lines(session, lines, len, len < count);
 	}
-	kvfree(lines);
+	if (lines != on_stack)
+		kvfree(lines);
 	return ret;
 }
 
@@ -807,7 +793,7 @@ ssize_t gdl_session_write(struct gdl_session *session, const char __user *buf,
 {
 	ssize_t ret;
 
-	if (!may_command(session))
+	if (!session->may_command)
 		return -EPERM;
 	if (!count)
 		return 0;
@@ -818,15 +804,53 @@ ssize_t gdl_session_write(struct gdl_session *session, const char __user *buf,
 	return ret;
 }
 
-static ssize_t read_usage(struct gdl_session *session, char *usage, size_t size)
+static ssize_t read_usage(struct gdl_session *session, char __user *buf, size_t count)
 {
+	char *usage = kmalloc(PAGE_SIZE, GFP_KERNEL);
+	loff_t pos = session->read_pos;
 	size_t len = 0;
+	ssize_t ret;
 	int i;
 
+	if (!usage)
+		return -ENOMEM;
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
-		len += scnprintf(usage + len, size - len, "%s%s\n",
+		len += scnprintf(usage + len, PAGE_SIZE - len, "%s%s\n",
 				 commands[i].name, commands[i].args);
-	return len;
+	ret = simple_read_from_buffer(buf, count, &pos, usage, len);
+	session->read_pos = pos;
+	kfree(usage);
+	return ret;
+}
+
+static size_t print_result(char *text, s64 result)
+{
+	if (result < 0)
+		return scnprintf(text, RESULT_MAX_LEN, "%pe\n", ERR_PTR(result));
+	if (!result)
+		return scnprintf(text, RESULT_MAX_LEN, "ok\n");
+	return scnprintf(text, RESULT_MAX_LEN, "%lld\n", result);
+}
+
+/* Results are made text only when they are read, which most never are. */
+static ssize_t read_results(struct gdl_session *session, char __user *buf, size_t count)
+{
+	char text[RESULT_MAX_LEN];
+	size_t len, n, done = 0;
+
+	while (done < count && session->read_result < session->nr_results) {
+		len = print_result(text, session->results[session->read_result]);
+		n = min(len - session->read_pos, count - done);
+		if (copy_to_user(buf + done, text + session->read_pos, n))
+			return done ?: -EFAULT;
+		done += n;
+		session->read_pos += n;
+		if (session->read_pos < len)
+			continue;
+		session->read_result++;
+		session->read_pos = 0;
+	}
+	return done;
 }
 
 /**
@@ -844,26 +868,12 @@ static ssize_t read_usage(struct gdl_session *session, char *usage, size_t size)
 ssize_t gdl_session_read(struct gdl_session *session, char __user *buf,
 			 size_t count)
 {
-	char *usage = NULL;
-	loff_t pos;
 	ssize_t ret;
 
 	if (mutex_lock_killable(&session->mutex))
 		return -EINTR;
-	pos = session->read_pos;
-	if (session->written) {
-		ret = simple_read_from_buffer(buf, count, &pos,
-					      session->results,
-					      session->results_len);
-	} else {
-		usage = kmalloc(PAGE_SIZE, GFP_KERNEL);
-		ret = usage ? simple_read_from_buffer(buf, count, &pos, usage,
-						      read_usage(session, usage,
-								 PAGE_SIZE)) :
-			      -ENOMEM;
-		kfree(usage);
-	}
-	session->read_pos = pos;
+	ret = session->written ? read_results(session, buf, count) :
+				 read_usage(session, buf, count);
 	mutex_unlock(&session->mutex);
 	return ret;
 }
