@@ -29,7 +29,7 @@
 #define WRITE_MAX_LEN	SZ_64K
 
 /* A write up to this long is copied to the stack. */
-#define SHORT_WRITE_LEN	256
+#define SHORT_WRITE_LEN	127
 
 /* The most that a result reads as: an id or an error, and a newline. */
 #define RESULT_MAX_LEN	32
