@@ -7,12 +7,18 @@
  * tracepoint cgroup_rmdir, a process's exit by the wait queue that pidfds poll.
  * Both come in atomic context, so the dropping is left to a work item; until it
  * runs the binding matches nobody.
+ *
+ * A binding has an id, only for readers to walk by. It holds references to what
+ * it names until no reader can see it: a removed cgroup keeps its path so long.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/cgroup.h>
+#include <linux/kernfs.h>
+#include <linux/limits.h>
 #include <linux/mutex.h>
+#include <linux/nsproxy.h>
 #include <linux/pid.h>
 #include <linux/rhashtable.h>
 #include <linux/sched/signal.h>
@@ -21,6 +27,7 @@
 #include <linux/tracepoint.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 #include "gpu_dma_lock.h"
 
@@ -33,10 +40,11 @@ enum binding_kind {
 struct binding {
 	struct rhash_head node;			/* rhashtable's */
 	u64 key;				/* C: cgroup id, or address of pid */
+	u64 id;					/* C: rises with time */
 	enum binding_kind kind;			/* C */
 	struct gdl_agent *agent;		/* C */
-	struct list_head list;			/* M */
 	bool gone;				/* E: the cgroup was removed */
+	struct cgroup *cgroup;			/* C: with a reference, or NULL */
 	struct pid *pid;			/* C: with a reference, or NULL */
 	struct wait_queue_entry exit;		/* in pid->wait_pidfd */
 	struct rcu_head rcu;
@@ -51,7 +59,8 @@ static const struct rhashtable_params binding_params = {
 
 static struct rhashtable tables[NR_BINDING_KINDS];
 static unsigned int nr_bindings[NR_BINDING_KINDS];	/* M */
-static LIST_HEAD(bindings);				/* M */
+static DEFINE_XARRAY(bindings);			/* M, walked under RCU: by id */
+static u64 last_id;					/* M */
 static struct tracepoint *rmdir_tracepoint;
 
 static void drop_gone(struct work_struct *work);
@@ -62,17 +71,30 @@ static struct binding *binding_find(enum binding_kind kind, u64 key)
 	return rhashtable_lookup(&tables[kind], &key, binding_params);
 }
 
+/* Free a binding that nobody sees. */
+static void binding_free(struct binding *b)
+{
+	if (b->cgroup)
+		cgroup_put(b->cgroup);
+	put_pid(b->pid);
+	kfree(b);
+}
+
+static void binding_free_rcu(struct rcu_head *head)
+{
+	binding_free(container_of(head, struct binding, rcu));
+}
+
 static void drop_locked(struct binding *b)
 {
 	lockdep_assert_held(&gdl_agent_mutex);
 	if (b->pid)
 		remove_wait_queue(&b->pid->wait_pidfd, &b->exit);
 	rhashtable_remove_fast(&tables[b->kind], &b->node, binding_params);
-	list_del(&b->list);
+	xa_erase(&bindings, b->id);
 	WRITE_ONCE(nr_bindings[b->kind], nr_bindings[b->kind] - 1);
 	atomic64_dec(&b->agent->bindings);
-	put_pid(b->pid);
-	kfree_rcu(b, rcu);
+	call_rcu(&b->rcu, binding_free_rcu);
 }
 
 /* All threads have exited; a zombie that waits to be reaped counts as gone. */
@@ -90,10 +112,11 @@ static bool process_gone(struct pid *pid)
 
 static void drop_gone(struct work_struct *work)
 {
-	struct binding *b, *next;
+	struct binding *b;
+	unsigned long id;
 
 	mutex_lock(&gdl_agent_mutex);
-	list_for_each_entry_safe(b, next, &bindings, list)
+	xa_for_each(&bindings, id, b)
 		if (READ_ONCE(b->gone) || (b->pid && process_gone(b->pid)))
 			drop_locked(b);
 	mutex_unlock(&gdl_agent_mutex);
@@ -132,13 +155,20 @@ static int insert_locked(struct binding *b)
 	if (nr_bindings[BINDING_PID] + nr_bindings[BINDING_CGROUP] >=
 	    GDL_BINDINGS_MAX)
 		return -ENOSPC;
-	ret = rhashtable_lookup_insert_fast(&tables[b->kind], &b->node,
-					    binding_params);
+	b->id = last_id + 1;
+	ret = xa_reserve(&bindings, b->id, GFP_KERNEL);
 	if (ret)
 		return ret;
+	ret = rhashtable_lookup_insert_fast(&tables[b->kind], &b->node,
+					    binding_params);
+	if (ret) {
+		xa_release(&bindings, b->id);
+		return ret;
+	}
 	if (b->pid)
 		add_wait_queue(&b->pid->wait_pidfd, &b->exit);
-	list_add(&b->list, &bindings);
+	WRITE_ONCE(last_id, b->id);
+	xa_store(&bindings, b->id, b, 0);
 	WRITE_ONCE(nr_bindings[b->kind], nr_bindings[b->kind] + 1);
 	atomic64_inc(&b->agent->bindings);
 	return 0;
@@ -166,9 +196,11 @@ static int bind_cgroup(struct gdl_agent *agent, struct cgroup *cgrp)
 
 	if (!b)
 		return -ENOMEM;
+	cgroup_get(cgrp);
+	b->cgroup = cgrp;
 	ret = insert_locked(b);
 	if (ret) {
-		kfree(b);
+		binding_free(b);
 		return ret;
 	}
 	/* A cgroup goes offline before rmdir is traced: one of the two is seen. */
@@ -189,8 +221,7 @@ static int bind_pid(struct gdl_agent *agent, struct pid *pid)
 	b->pid = get_pid(pid);
 	ret = insert_locked(b);
 	if (ret) {
-		put_pid(pid);
-		kfree(b);
+		binding_free(b);
 		return ret;
 	}
 	/* An exit before the wait queue was joined has woken nobody. */
@@ -335,11 +366,12 @@ int gdl_unbind_pid(u64 agent_id, u64 nr)
  */
 void gdl_binding_drop_agent(const struct gdl_agent *agent)
 {
-	struct binding *b, *next;
+	struct binding *b;
+	unsigned long id;
 
 	if (!atomic64_read(&agent->bindings))
 		return;
-	list_for_each_entry_safe(b, next, &bindings, list)
+	xa_for_each(&bindings, id, b)
 		if (b->agent == agent)
 			drop_locked(b);
 }
@@ -377,6 +409,57 @@ struct gdl_agent *gdl_agent_of(struct task_struct *task)
 	if (READ_ONCE(nr_bindings[BINDING_CGROUP]))
 		agent = agent_of_cgroup(task_dfl_cgroup(task));
 	return agent ?: &gdl_host;
+}
+
+/**
+ * gdl_binding_last_id() - the highest id given away so far
+ *
+ * Context: Any.
+ * Return: The id, 0 before the first.
+ */
+u64 gdl_binding_last_id(void)
+{
+	return READ_ONCE(last_id);
+}
+
+/* As bind takes it: relative to the root of the current cgroup namespace. */
+static bool cgroup_path_of(struct cgroup *cgrp, char *path, size_t size)
+{
+	struct cgroup *root = current->nsproxy->cgroup_ns->root_cset->dfl_cgrp;
+	int len = kernfs_path_from_node(cgrp->kn, root->kn, path, size);
+
+	/* One that fills the room has been cut. */
+	return len > 0 && len < size - 1;
+}
+
+/**
+ * gdl_binding_next() - walk the bindings in the order of their ids
+ * @row: receives the first binding from @row->id on; its path is
+ * "" for a process, and for a cgroup whose path is longer than PATH_MAX
+ * @ns: the pid namespace that @row->pid is of, 0 for a process not in it
+ *
+ * The binding of a removed cgroup is left out.
+ *
+ * Context: Caller holds rcu_read_lock(). Does not sleep.
+ * Return: False if there is none.
+ */
+bool gdl_binding_next(struct gdl_binding_row *row, struct pid_namespace *ns)
+{
+	unsigned long id = row->id;
+	struct binding *b;
+
+	b = xa_find(&bindings, &id, ULONG_MAX, XA_PRESENT);
+	while (b && READ_ONCE(b->gone))
+		b = xa_find_after(&bindings, &id, ULONG_MAX, XA_PRESENT);
+	if (!b)
+		return false;
+	row->id = b->id;
+	row->agent_id = b->agent->id;
+	row->is_cgroup = b->kind == BINDING_CGROUP;
+	row->pid = pid_nr_ns(b->pid, ns);
+	if (!row->is_cgroup || !cgroup_path_of(b->cgroup, row->path, PATH_MAX))
+		row->path[0] = '\0';
+	return true;
 }
 
 static void find_rmdir(struct tracepoint *tp, void *data)
@@ -422,15 +505,18 @@ out_pid:
  */
 void gdl_binding_exit(void)
 {
-	struct binding *b, *next;
+	struct binding *b;
+	unsigned long id;
 
 	tracepoint_probe_unregister(rmdir_tracepoint, gdl_cgroup_rmdir, NULL);
 	tracepoint_synchronize_unregister();
 	mutex_lock(&gdl_agent_mutex);
-	list_for_each_entry_safe(b, next, &bindings, list)
+	xa_for_each(&bindings, id, b)
 		drop_locked(b);
 	mutex_unlock(&gdl_agent_mutex);
 	cancel_work_sync(&gone_work);
+	rcu_barrier();
+	xa_destroy(&bindings);
 	rhashtable_destroy(&tables[BINDING_CGROUP]);
 	rhashtable_destroy(&tables[BINDING_PID]);
 }

@@ -204,11 +204,42 @@ static int parse_ids(char **argv, u64 *first, u64 *second)
 	return ret ?: parse_u64(argv[2], second);
 }
 
+static bool is_octal(char c)
+{
+	return c >= '0' && c <= '7';
+}
+
+/* The byte that \ooo stands for, or 0 if @c begins no such. */
+static char octal_byte(const char *c)
+{
+	if (c[0] != '\\' || c[1] < '0' || c[1] > '3' || !is_octal(c[2]) ||
+	    !is_octal(c[3]))
+		return 0;
+	return (c[1] - '0') << 6 | (c[2] - '0') << 3 | (c[3] - '0');
+}
+
+/*
+ * Turn \ooo, as names are shown, into what it stands for, in place. Any other
+ * backslash is itself: systemd has them in the names of its cgroups.
+ */
+static void unescape(char *word)
+{
+	char *to, byte;
+
+	for (to = word; *word; to++) {
+		byte = octal_byte(word);
+		*to = byte ?: *word;
+		word += byte ? 4 : 1;
+	}
+	*to = '\0';
+}
+
 /* cgroup:PATH or pid:N; exactly one of @path and @pid is set. */
-static int parse_target(const char *word, const char **path, u64 *pid)
+static int parse_target(char *word, const char **path, u64 *pid)
 {
 	*path = NULL;
 	if (!strncmp(word, "cgroup:", 7) && word[7]) {
+		unescape(word + 7);
 		*path = word + 7;
 		return 0;
 	}

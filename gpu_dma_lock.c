@@ -110,3 +110,4 @@ module_exit(gdl_exit);
 MODULE_DESCRIPTION("Tracks, limits and locks GPU DMA buffers; see /proc/swarm/gpu");
 MODULE_AUTHOR("The gpu_dma_lock developers");
 MODULE_LICENSE("GPL");
+MODULE_VERSION("1.0.0");

@@ -30,6 +30,7 @@
  *         gdl_buffers.xa_lock		gdl_buffer_set_permitted()
  *         gdl_agent.buffer_perms.xa_lock
  *       agents.xa_lock			gdl_agent_create()
+ *       bindings.xa_lock		gdl_bind_cgroup()
  *
  * Probe handlers run with preemption disabled and take only the spinlocks, and
  * rhashtable's bucket locks. gdl_lock_lock and perm_lock are taken with soft
@@ -288,6 +289,14 @@ void gdl_uncharge(struct gdl_device_quota *dq, u64 size);
 /* The most bindings there can be. */
 #define GDL_BINDINGS_MAX	65536
 
+struct gdl_binding_row {
+	u64 id;
+	u64 agent_id;
+	bool is_cgroup;				/* else a process */
+	pid_t pid;
+	char *path;				/* of PATH_MAX bytes */
+};
+
 int gdl_binding_init(void);
 void gdl_binding_exit(void);
 int gdl_bind_cgroup(u64 agent_id, const char *path);
@@ -296,6 +305,8 @@ int gdl_unbind_cgroup(u64 agent_id, const char *path);
 int gdl_unbind_pid(u64 agent_id, u64 nr);
 void gdl_binding_drop_agent(const struct gdl_agent *agent);
 struct gdl_agent *gdl_agent_of(struct task_struct *task);
+u64 gdl_binding_last_id(void);
+bool gdl_binding_next(struct gdl_binding_row *row, struct pid_namespace *ns);
 
 /* prime.c: GEM objects and dma-bufs of one another */
 

@@ -15,6 +15,7 @@
 #include <linux/ctype.h>
 #include <linux/fs.h>
 #include <linux/jiffies.h>
+#include <linux/overflow.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
 #include <linux/proc_fs.h>
@@ -37,8 +38,10 @@ struct cursor {
 	struct gdl_device_quota *dq;	/* quotas: the current row's, or NULL */
 	struct gdl_lock_row lock_row;	/* locks: the current row */
 	struct gdl_perm_row perm_row;	/* dma_permissions: the current row */
+	struct gdl_binding_row binding_row; /* bindings: the current row */
 	struct pid_namespace *pid_ns;	/* that this /proc was mounted for */
 	bool show_addresses;
+	char room[];			/* of table->room bytes */
 };
 
 struct table {
@@ -48,10 +51,11 @@ struct table {
 	void (*advance)(struct cursor *cursor);	/* NULL: to the next id */
 	void (*show)(struct seq_file *m, struct cursor *cursor, void *row);
 	gdl_line_fn write;
+	size_t room;				/* of a row that needs more */
 };
 
 /* A name on one line and in one word: what is not graphic is shown as \ooo. */
-static void put_name(struct seq_file *m, const char *name)
+static void put_escaped(struct seq_file *m, const char *name)
 {
 	const char *c;
 
@@ -62,6 +66,11 @@ static void put_name(struct seq_file *m, const char *name)
 			seq_printf(m, "\\%03o", (unsigned char)*c);
 	if (c == name)
 		seq_putc(m, '-');
+}
+
+static void put_name(struct seq_file *m, const char *name)
+{
+	put_escaped(m, name);
 	seq_putc(m, ' ');
 }
 
@@ -410,6 +419,35 @@ static void show_context(struct seq_file *m, struct cursor *cursor, void *row)
 	end_with_age(m, c->created, c->adopted);
 }
 
+static void *find_binding(struct cursor *cursor)
+{
+	struct gdl_binding_row *row = &cursor->binding_row;
+
+	row->id = cursor->id;
+	row->path = cursor->room;
+	if (!gdl_binding_next(row, cursor->pid_ns))
+		return NULL;
+	cursor->id = row->id;
+	return row;
+}
+
+/* In the words that bind takes. */
+static void show_binding(struct seq_file *m, struct cursor *cursor, void *v)
+{
+	const struct gdl_binding_row *row = v;
+
+	put_number(m, row->agent_id);
+	if (row->is_cgroup) {
+		seq_puts(m, "cgroup:");
+		put_escaped(m, row->path);
+	} else if (row->pid) {
+		seq_put_decimal_ull(m, "pid:", row->pid);
+	} else {
+		seq_puts(m, "pid:-");
+	}
+	seq_putc(m, '\n');
+}
+
 static void next_id(struct cursor *cursor)
 {
 	cursor->id++;
@@ -523,6 +561,14 @@ static const struct table contexts_table = {
 	.show = show_context,
 };
 
+static const struct table bindings_table = {
+	.header = "AGENT BINDING\n",
+	.last_id = gdl_binding_last_id,
+	.find = find_binding,
+	.show = show_binding,
+	.room = PATH_MAX,
+};
+
 /* Without a header: it is written in the grammar it is shown in. */
 static const struct table permissions_table = {
 	.header = "",
@@ -608,7 +654,8 @@ static int table_open(struct inode *inode, struct file *file)
 	const struct table *table = pde_data(inode);
 	struct cursor *cursor;
 
-	cursor = __seq_open_private(file, &table_seq_ops, sizeof(*cursor));
+	cursor = __seq_open_private(file, &table_seq_ops,
+				    struct_size(cursor, room, table->room));
 	if (!cursor)
 		return -ENOMEM;
 	cursor->table = table;
@@ -750,6 +797,7 @@ static const struct {
 	{ "attachments", &attachments_table },
 	{ "locks", &locks_table },
 	{ "contexts", &contexts_table },
+	{ "bindings", &bindings_table },
 	{ "dma_permissions", &permissions_table },
 };
 

@@ -53,7 +53,7 @@ static const struct pair pairs[] = {
 };
 
 static const char * const files[] = { "stats", "devices", "agents", "quotas", "allocations",
-	"attachments", "locks", "contexts", "dma_permissions", "control", NULL };
+	"attachments", "locks", "contexts", "bindings", "dma_permissions", "control", NULL };
 
 static __u64 device, buffer;
 static int fail_nth;

@@ -51,7 +51,8 @@ static const char * const rare[] = { "policy off", "policy audit", "policy enfor
 static const char * const written_files[] = { "control", "control", "control",
 	"dma_permissions", "quotas" };
 static const char * const read_files[] = { "stats", "devices", "agents", "quotas",
-	"allocations", "attachments", "locks", "contexts", "dma_permissions", "control" };
+	"allocations", "attachments", "locks", "contexts", "bindings",
+	"dma_permissions", "control" };
 static const char * const sizes[] = { "4096", "4096", "64K", "64K", "1M", "3G", "9T", "1", "0",
 	"18446744073709551615", "18446744073709551616", "0x1000", "-1", "1KK", "010" };
 static const char * const modes[] = { "r", "w", "rw", "-", "wr", "" };

@@ -21,10 +21,10 @@
 #define NOBODY	65534
 
 static const char * const writable[] = { "control", "quotas", "dma_permissions" };
-static const char * const read_only[] = { "stats", "devices", "agents", "allocations" };
+static const char * const read_only[] = { "stats", "devices", "agents", "allocations", "bindings" };
 
 static const char * const files[] = { "stats", "devices", "agents", "quotas", "allocations",
-	"attachments", "locks", "contexts", "dma_permissions", "control" };
+	"attachments", "locks", "contexts", "bindings", "dma_permissions", "control" };
 
 static int put(int fd, const char *text)
 {
