@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # usage: perl docs.pl guest|host DIR FILE.md...
+#        perl docs.pl names FILE.md...
 #
-# Takes the commands out of documents, for tests/docs.sh (guest) and
-# scripts/check-docs (host). Each becomes DIR/FILE/LINE.cmd, and beside it LINE.out:
-# what the document says that it prints. CONTRIBUTING.md tells how a document is written.
+# guest and host take the commands out of documents, for tests/docs.sh and
+# scripts/check-docs. Each becomes DIR/FILE/LINE.cmd, and beside it LINE.out: what the
+# document says that it prints. CONTRIBUTING.md tells how a document is written.
+#
+# names complains of links that lead nowhere, and of files and programs of the checkout
+# that documents name and that are not there.
 
 use strict;
 use warnings;
@@ -11,9 +15,10 @@ use warnings;
 # Fences whose content is no command.
 my %SILENT = map { $_ => 1 } qw(text c diff);
 
-my ($side, $dir, @files) = @ARGV;
-die "usage: perl docs.pl guest|host DIR FILE.md...\n"
-	unless @files && $side =~ /^(guest|host)$/;
+my $usage = "usage: perl docs.pl guest|host DIR FILE.md..., or names FILE.md...\n";
+my $side = shift // die $usage;
+my $dir = $side eq 'names' ? undef : shift;
+my @files = @ARGV or die $usage;
 my %prompt = (guest => '# ', host => '$ ');
 
 my ($out, $current);
@@ -105,5 +110,93 @@ sub read_file {
 	close $file;
 }
 
-my $number = 0;
-read_file($_, $number++) for @files;
+# Files of the checkout, by path and by name.
+my (%is_path, %is_name);
+
+# As git hosts make an anchor of a heading.
+sub anchor {
+	my ($heading) = @_;
+
+	$heading =~ s/[^\w\s-]//g;
+	$heading =~ s/ /-/g;
+	return lc $heading;
+}
+
+sub has_anchor {
+	my ($path, $wanted) = @_;
+	my $found = 0;
+
+	open my $file, '<', $path or return 0;
+	while (<$file>) {
+		$found = 1 if /^#+ (.*)/ && anchor($1) eq $wanted;
+	}
+	close $file;
+	return $found;
+}
+
+sub check_link {
+	my ($where, $path, $link) = @_;
+	my ($target, $anchor) = split /#/, $link, 2;
+	my $folder = $path =~ m{(.*/)} ? $1 : '';
+
+	return if $link =~ /^https?:/;
+	$target = length $target ? "$folder$target" : $path;
+	if (!-e $target) {
+		print "$where: no $target\n";
+	} elsif (defined $anchor && !has_anchor($target, $anchor)) {
+		print "$where: no heading for #$anchor in $target\n";
+	}
+}
+
+# A word of code: a path with a known folder, or a name with a known ending. Words
+# with capitals stand for names.
+sub check_word {
+	my ($where, $word) = @_;
+
+	return if $word =~ m{[*<>\$]|[A-Z]{3}} && $word !~ /^[A-Z]+\.md$/;
+	return unless $word =~ m{^(\.ci|debian|docs|man|scripts|tests)/[\w./-]+$}
+		|| $word =~ /^[\w-]+\.(c|h|md|pl|sh|svg|awk|patch|config)$/;
+	(my $path = $word) =~ s{/$}{};
+	return if $is_path{$path} || $is_name{$path};
+	# What a build makes is not in the checkout.
+	return if $path =~ /\.mod\.c$/;
+	print "$where: no $word\n";
+}
+
+sub check_names {
+	my ($path) = @_;
+
+	open my $file, '<', $path or die "$path: $!\n";
+	while (my $line = <$file>) {
+		my $where = "$path:$.";
+
+		chomp $line;
+		check_link($where, $path, $1) while $line =~ /\]\(([^)\s]+)\)/g;
+		while ($line =~ /`([^`]+)`/g) {
+			check_word($where, $_) for split ' ', $1;
+		}
+		if ($line =~ /^(    |\$ |scripts\/|make )/) {
+			check_word($where, $_) for split /[ ,]+/, $line;
+		}
+	}
+	close $file;
+}
+
+if ($side eq 'names') {
+	open my $list, '-|', qw(git ls-files --cached --others --exclude-standard) or die "git: $!\n";
+	while (my $path = <$list>) {
+		chomp $path;
+		$is_name{$1} = 1 if $path =~ m{([^/]+)$};
+		do {
+			$is_path{$path} = 1;
+		} while $path =~ s{/[^/]+$}{};
+	}
+	close $list;
+	check_names($_) for @files;
+} elsif ($prompt{$side}) {
+	my $number = 0;
+
+	read_file($_, $number++) for @files;
+} else {
+	die $usage;
+}
