@@ -78,6 +78,7 @@ fields() {
 		END { print event names }' "$events/$1/format"
 }
 
+: >/tmp/tables
 for file in "$proc"/*; do
 	name=$(basename "$file")
 	echo "$name $(stat -c 0%a "$file")"
