@@ -37,7 +37,7 @@ for name in observe debug; do
 	succeeds "$name is described" has "$name"
 done
 is "$(echo "$known" | grep -cE '^[a-z_]+: *\(|^[a-z_]+:.{0,10}$')" 0 "no description is empty"
-for field in license description author; do
+for field in license description author version; do
 	modinfo "$module" | grep -q "^$field: *[^ ]"
 	ok $? "modinfo has a $field"
 done
