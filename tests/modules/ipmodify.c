@@ -8,7 +8,6 @@
 
 #include <linux/ftrace.h>
 #include <linux/module.h>
-#include <linux/string.h>
 
 static void notrace ipmodify_entry(unsigned long ip, unsigned long parent_ip,
 				   struct ftrace_ops *ops,
@@ -24,8 +23,8 @@ static struct ftrace_ops ipmodify_ops = {
 
 static int __init ipmodify_init(void)
 {
-	static char name[] = "dma_buf_export";
-	int ret = ftrace_set_filter(&ipmodify_ops, name, strlen(name), 0);
+	static unsigned char name[] = "dma_buf_export";
+	int ret = ftrace_set_filter(&ipmodify_ops, name, sizeof(name) - 1, 0);
 
 	if (!ret)
 		ret = register_ftrace_function(&ipmodify_ops);
