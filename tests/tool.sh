@@ -206,6 +206,8 @@ make_wrong() {
 		echo 'foo bar * $HOME'
 		printf '%5000s\n' x
 		echo 'bind 8 cgroup:/made/too'
+		echo 'unbind 7 cgroup:/taken'
+		echo 'bind 7 cgroup:/taken'
 	} >/tmp/wrong/control.conf
 	awk 'BEGIN { for (i = 1; i <= 3000; i++)
 		print i % 1000 ? "7:" i * 8192 "+4K:rw" : i == 3000 ? "7:0x0-0xfff:-" : "7:junk:" i }' \
@@ -246,8 +248,8 @@ test_wrong_lines() {
 	is "$(cell agents ID 12 QUOTA) $(cell agents ID 13 QUOTA)" "5242880 6291456" \
 		"$shell: also behind the last wrong one, and without a newline"
 	is "$(cell devices ID 0 CAPACITY)" 1073741824 "$shell: the capacity is set"
-	is "$(sed 1d $proc/bindings)" "$(printf '%s\n' '7 cgroup:/taken' \
-		'7 cgroup:/made/for/it' '8 cgroup:/made/too')" \
+	is "$(sed 1d $proc/bindings)" "$(printf '%s\n' '7 cgroup:/made/for/it' \
+		'8 cgroup:/made/too' '7 cgroup:/taken')" \
 		"$shell: bound is what can be"
 	[ ! -e $cgroups/not ] && [ ! -e "$cgroups/../not" ]
 	ok $? "$shell: no cgroup is made for a line that is wrong"

@@ -105,7 +105,7 @@ make_agents() {
 	# A charge too many, and a lock waited for.
 	echo "allocate 9 2G 0" >$proc/control 2>/dev/null
 	echo "lock 1 1 exclusive" >$proc/control
-	echo "lock 1 12 exclusive" >$proc/control &
+	echo "lock 1 12 exclusive" >$proc/control 2>/dev/null &
 }
 
 test_screen() {
@@ -169,7 +169,7 @@ test_ends() {
 	starts
 	kill -TSTP "$(cat /tmp/pid)"
 	succeeds "stopped, it leaves the screen" wait_until on_screen "1 0"
-	kill -CONT "$(cat /tmp/pid)"
+	keys fg Enter
 	comes '^agents by ' "continued, it is there again"
 	keys q
 	sane "stopped and continued"
