@@ -2,14 +2,17 @@
 /*
  * Counting instructions: under -icount 1 ns of the guest's time is one.
  *
- * An operation is done in batches, and its cost is that of the median batch, so that
- * the kernel's own work that comes now and then is in no figure. What a row costs
- * is printed as tab-separated fields, which scripts/bench makes a table of.
+ * A cost is the mean of so many operations that the kernel's own work that comes now
+ * and then, timer interrupts and what RCU has put off, has its fair share in it. What
+ * is found is printed as rows of tab-separated fields: what, size (how many there are
+ * of it), value, unit, budget or `-`; scripts/bench makes a table of them.
  */
 #ifndef TESTS_BENCH_H
 #define TESTS_BENCH_H
 
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -21,7 +24,18 @@
 
 #define BENCH_MODULE	PERM_TEST_DIR "bench.ko"
 #define BENCH_EMPTY	"/proc/bench_empty"
-#define BENCH_BATCHES	7
+#define BENCH_AGENT	1
+
+/* The budgets of the design. */
+#define BUDGET_LIFE_PERCENT	5
+#define BUDGET_ROW		2000
+#define BUDGET_AGENTS		300000
+#define BUDGET_COMMAND		1500
+#define BUDGET_CHECK		200
+#define BUDGET_CHECK_MANY	400
+#define BUDGET_BYTES		256
+#define BUDGET_GROWTH		1.2
+#define BUDGET_NONE		0
 
 typedef void (*bench_fn)(long i);
 
@@ -33,52 +47,48 @@ static inline __u64 bench_now(void)
 	return now.tv_sec * 1000000000ULL + now.tv_nsec;
 }
 
+static inline void bench_row(const char *what, long size, double value, const char *unit,
+			     double budget)
+{
+	char most[32] = "-";
+
+	if (budget)
+		snprintf(most, sizeof(most), "%g", budget);
+	printf("row\t%s\t%ld\t%.*f\t%s\t%s\n", what, size, value < 100 ? 2 : 0, value, unit, most);
+	fflush(stdout);
+}
+
 static inline int bench_compare(const void *a, const void *b)
 {
-	__u64 x = *(const __u64 *)a, y = *(const __u64 *)b;
+	double x = *(const double *)a, y = *(const double *)b;
 
 	return x < y ? -1 : x > y;
 }
 
-static inline __u64 bench_median(__u64 *n, int count)
+static inline double bench_median(double *n, int count)
 {
 	qsort(n, count, sizeof(*n), bench_compare);
 	return n[count / 2];
 }
 
-/*
- * Does @op @count times in each of BENCH_BATCHES batches, with numbers that rise from
- * 0 over all of them. Returns the cost of one.
- */
-static inline long bench_op(bench_fn op, long count)
+/* What each of @op(0) to @op(@count - 1) costs. */
+static inline double bench_op(bench_fn op, long count)
 {
-	__u64 took[BENCH_BATCHES], begin;
-	long i, n = 0;
-	int batch;
+	__u64 begin = bench_now();
+	long i;
 
-	for (batch = 0; batch < BENCH_BATCHES; batch++) {
-		begin = bench_now();
-		for (i = 0; i < count; i++)
-			op(n++);
-		took[batch] = bench_now() - begin;
-	}
-	return (bench_median(took, BENCH_BATCHES) + count / 2) / count;
+	for (i = 0; i < count; i++)
+		op(i);
+	return (double)(bench_now() - begin) / count;
 }
 
-static inline void bench_row(const char *part, const char *name, const char *what, long size,
-			     long value)
-{
-	printf("%s\t%s\t%s\t%ld\t%ld\n", part, name, what, size, value);
-	fflush(stdout);
-}
-
-/* Inserts gpu_dma_lock with that policy, the probes placed or not. */
+/* Inserts gpu_dma_lock with these parameters. */
 static inline void bench_insert(const char *params)
 {
 	int fd = open(PERM_MODULE, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0 || syscall(SYS_finit_module, fd, params, 0))
-		bail("inserting %s %s", PERM_MODULE, params);
+		bail("inserting " PERM_MODULE " %s", params);
 	close(fd);
 }
 
@@ -88,30 +98,218 @@ static inline void bench_remove(const char *module)
 		bail("removing %s", module);
 }
 
-/* Whether -icount is on: a loop takes as long again, to the nanosecond. */
-static inline void bench_wants_icount(void)
-{
-	if (strcmp(getenv("BENCH_ICOUNT") ?: "1", "1"))
-		bail("this needs --icount");
-}
+/* The life of a real buffer */
 
-/* An operation on the buffers of a source */
+#define BENCH_LIFE_SIZE		4096
+/* The module's coming and going empties slabs; it takes so long until they are full again. */
+#define BENCH_LIFE_WARM_UP	4000
 
 static enum source_id bench_source;
 
-static inline void bench_life(long i)
+static inline void bench_live(long i)
 {
-	int fd = -1, err = source_make(bench_source, 4096);
+	int fd = -1, err = source_make(bench_source, BENCH_LIFE_SIZE);
 
 	(void)i;
 	if (!err && bench_source < SOURCE_GEMS) {
 		err = source_export(bench_source, &fd);
 		close(fd);
 	}
-	if (err || source_drop(bench_source)) {
+	if (!err)
+		err = source_drop(bench_source);
+	if (err) {
 		errno = err;
 		bail("a buffer of %s", source_names[bench_source]);
 	}
+}
+
+static inline double bench_life(long count)
+{
+	bench_op(bench_live, BENCH_LIFE_WARM_UP);
+	return bench_op(bench_live, count);
+}
+
+/* The same with the module inserted for it. */
+static inline double bench_life_under(const char *params, long count)
+{
+	double cost;
+
+	bench_insert(params);
+	cost = bench_life(count);
+	bench_remove("gpu_dma_lock");
+	return cost;
+}
+
+/* Commands, one a write */
+
+#define BENCH_LINE	64
+
+static int bench_fd;		/* an open file to write to */
+static char (*bench_lines)[BENCH_LINE];
+
+static inline void bench_write(long i)
+{
+	size_t len = strlen(bench_lines[i]);
+
+	if (write(bench_fd, bench_lines[i], len) != (ssize_t)len)
+		bail("writing %s", bench_lines[i]);
+}
+
+/* What the lines cost written to @path. */
+static inline double bench_writes(const char *path, long count)
+{
+	double cost;
+
+	bench_fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (bench_fd < 0)
+		bail("opening %s", path);
+	cost = bench_op(bench_write, count);
+	close(bench_fd);
+	return cost;
+}
+
+/*
+ * What the lines cost as commands; the same written to a file that does nothing with
+ * them is taken off.
+ */
+static inline double bench_commands(long count)
+{
+	double floor = bench_writes(BENCH_EMPTY, count);
+
+	return bench_writes(SWARM_DIR "control", count) - floor;
+}
+
+/* The ledger */
+
+static __u64 bench_device;
+
+static inline void bench_find_device(void)
+{
+	bench_device = swarm_device(NULL);
+	if (bench_device == SWARM_NONE)
+		bail("no device");
+}
+
+/* Writes @text whole, however much of it a write takes. */
+static inline void bench_write_all(int fd, const char *text, size_t len)
+{
+	ssize_t n;
+
+	while (len) {
+		n = write(fd, text, len);
+		if (n <= 0)
+			bail("writing");
+		text += n;
+		len -= n;
+	}
+}
+
+/* Allocates @count buffers, by turns to @agents agents. */
+static inline void bench_fill(long count, int agents)
+{
+	int fd = swarm_open("control", O_WRONLY);
+	size_t size = 0;
+	char *text = NULL;
+	FILE *f;
+	long i;
+
+	f = open_memstream(&text, &size);
+	for (i = 0; i < count; i++)
+		fprintf(f, "allocate %ld 4096 %llu\n", BENCH_AGENT + i % agents, bench_device);
+	fclose(f);
+	bench_write_all(fd, text, size);
+	free(text);
+	close(fd);
+}
+
+/* Allocates one more buffer. Returns its id: ids rise by one. */
+static inline __u64 bench_last_id(void)
+{
+	__u64 id = 0;
+
+	if (swarm_allocate(BENCH_AGENT, 4096, bench_device, &id))
+		bail("allocating");
+	return id;
+}
+
+/* Finds the ids, from @id on, of @count buffers: numbers may be left out. */
+static inline void bench_find_ids(__u64 id, __u64 *ids, long count)
+{
+	int fd = swarm_open("control", O_WRONLY);
+	long found = 0;
+	char line[BENCH_LINE];
+	int len;
+
+	while (found < count) {
+		len = snprintf(line, sizeof(line), "check %d buf=%llu rw\n", BENCH_AGENT, id);
+		if (write(fd, line, len) == len)
+			ids[found++] = id;
+		else if (errno != ENOENT)
+			bail("%s", line);
+		id++;
+	}
+	close(fd);
+}
+
+struct bench_costs {
+	double allocate, free, lock, unlock, check;
+};
+
+/* Commands on ledger buffers, @count of each kind; what is allocated is freed. */
+static inline struct bench_costs bench_ledger(long count)
+{
+	struct bench_costs cost;
+	__u64 *ids = calloc(count, sizeof(*ids)), id = bench_last_id();
+	long i;
+
+	for (i = 0; i < count; i++)
+		snprintf(bench_lines[i], BENCH_LINE, "allocate %d 4096 %llu\n", BENCH_AGENT,
+			 bench_device);
+	cost.allocate = bench_commands(count);
+	bench_find_ids(id + 1, ids, count);
+	for (i = 0; i < count; i++)
+		snprintf(bench_lines[i], BENCH_LINE, "lock %llu %d exclusive\n", ids[i], BENCH_AGENT);
+	cost.lock = bench_commands(count);
+	for (i = 0; i < count; i++)
+		snprintf(bench_lines[i], BENCH_LINE, "unlock %llu %d\n", ids[i], BENCH_AGENT);
+	cost.unlock = bench_commands(count);
+	for (i = 0; i < count; i++)
+		snprintf(bench_lines[i], BENCH_LINE, "check %d buf=%llu rw\n", BENCH_AGENT, ids[i]);
+	cost.check = bench_commands(count);
+	for (i = 0; i < count; i++)
+		snprintf(bench_lines[i], BENCH_LINE, "free %llu\n", ids[i]);
+	cost.free = bench_commands(count);
+	free(ids);
+	if (swarm_cmd("free %llu\n", id))
+		bail("freeing");
+	return cost;
+}
+
+/* Reading */
+
+/* What reading a file as a whole costs; @rows is set to how many lines it has. */
+static inline double bench_read(const char *path, long *rows)
+{
+	static char text[1 << 16];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	__u64 begin = bench_now(), took;
+	ssize_t n, i;
+
+	*rows = 0;
+	for (;;) {
+		n = read(fd, text, sizeof(text));
+		if (n <= 0)
+			break;
+		took = bench_now();
+		for (i = 0; i < n; i++)
+			*rows += text[i] == '\n';
+		begin += bench_now() - took;
+	}
+	took = bench_now() - begin;
+	if (n < 0)
+		bail("reading %s", path);
+	close(fd);
+	return took;
 }
 
 #endif /* TESTS_BENCH_H */

@@ -1,42 +1,65 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * usage: life COUNT
+ * usage: life [COUNT]
  *
- * What the life of a real buffer costs: create, export, close, destroy, COUNT of
- * them a batch: without the module, with it under each policy, and with probes that
- * do nothing on the functions that the module was seen to probe on the way.
+ * What the life of a real buffer costs: create, export, close, destroy, as the mean of
+ * COUNT: without the module, with it under each policy, and with probes that do
+ * nothing on the functions that the module was seen to probe on the way. What does
+ * not make a GEM object is not exported.
  */
 #include "bench.h"
 
 #define FUNCTIONS_MAX	32
+#define COUNT		4000
 
-static const char * const kinds[] = { "ftrace", "kprobe", "kretprobe" };
+enum kind { BASE, UNOBSERVED, AUDIT, ENFORCE, FTRACE, KPROBE, KRETPROBE, NR_KINDS };
+
+static const char * const names[NR_KINDS] = {
+	[BASE]		= "without the module",
+	[UNOBSERVED]	= "observe=0",
+	[AUDIT]		= "policy audit",
+	[ENFORCE]	= "policy enforce",
+	[FTRACE]	= "empty ftrace_ops",
+	[KPROBE]	= "empty kprobes",
+	[KRETPROBE]	= "empty kretprobes",
+};
+
+static const char * const params[NR_KINDS] = {
+	[UNOBSERVED]	= "observe=0",
+	[AUDIT]		= "policy=audit",
+	[ENFORCE]	= "policy=enforce",
+};
+
+static const char * const probes[NR_KINDS] = {
+	[FTRACE]	= "ftrace",
+	[KPROBE]	= "kprobe",
+	[KRETPROBE]	= "kretprobe",
+};
 
 static char functions[FUNCTIONS_MAX][64];
 static int nr_functions;
-static long count;
+static long count = COUNT;
 
-/* Functions whose probes are hit by what goes on now, at least once in a life. */
-static void note_functions(void)
+/* Functions whose probes are hit at least once in a life. */
+static void find_functions(void)
 {
 	char *text, *line, *next, *end;
 	long long hits;
 
-	if (swarm_cmd("reset_stats\n"))
-		bail("reset_stats");
-	bench_op(bench_life, count);
+	bench_insert("");
+	bench_op(bench_live, BENCH_LIFE_WARM_UP);
 	text = swarm_read("stats");
 	nr_functions = 0;
 	for (line = strtok_r(text, "\n", &next); line; line = strtok_r(NULL, "\n", &next)) {
-		if (strncmp(line, "probe_", 6) || nr_functions == FUNCTIONS_MAX)
-			continue;
 		end = strstr(line, "_hits ");
-		if (!end || sscanf(end, "_hits %lld", &hits) != 1 || hits < count)
+		if (strncmp(line, "probe_", 6) || !end || nr_functions == FUNCTIONS_MAX ||
+		    sscanf(end, "_hits %lld", &hits) != 1 || hits < BENCH_LIFE_WARM_UP)
 			continue;
 		snprintf(functions[nr_functions++], sizeof(*functions), "%.*s",
 			 (int)(end - line - 6), line + 6);
 	}
 	free(text);
+	bench_remove("gpu_dma_lock");
 }
 
 static void place(int fd, const char *kind, const char *function)
@@ -48,56 +71,58 @@ static void place(int fd, const char *kind, const char *function)
 		bail("placing a probe: %s", line);
 }
 
-/* The cost with empty probes of that kind on all of the functions. */
-static long probed(const char *kind)
+/* With empty probes of that kind on all of the functions. */
+static double probed(const char *kind)
 {
 	int fd = open("/sys/kernel/debug/bench/probes", O_WRONLY | O_CLOEXEC), i;
-	long cost;
+	double cost;
 
 	for (i = 0; i < nr_functions; i++)
 		place(fd, kind, functions[i]);
-	bench_op(bench_life, count);
-	cost = bench_op(bench_life, count);
+	cost = bench_life(count);
 	place(fd, "none", "");
 	close(fd);
 	return cost;
 }
 
-static long with_module(const char *params)
+static double measure(enum kind kind)
 {
-	long cost;
-
-	bench_insert(params);
-	bench_op(bench_life, count);
-	cost = bench_op(bench_life, count);
-	if (strcmp(params, "observe=0"))
-		note_functions();
-	bench_remove("gpu_dma_lock");
-	return cost;
+	if (params[kind])
+		return bench_life_under(params[kind], count);
+	return probes[kind] ? probed(probes[kind]) : bench_life(count);
 }
 
-static void life(const char *name)
+static void lives(void)
 {
-	long base;
-	size_t i;
+	double cost, base = 0;
+	const char *source = source_names[bench_source];
+	char what[96];
+	int kind;
 
-	bench_op(bench_life, count);
-	base = bench_op(bench_life, count);
-	bench_row("life", name, "without the module", 1, base);
-	bench_row("life", name, "observe=0", 1, with_module("observe=0"));
-	bench_row("life", name, "policy enforce", 1, with_module("policy=enforce"));
-	bench_row("life", name, "policy audit", 1, with_module("policy=audit"));
-	for (i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-		bench_row("life", name, kinds[i], nr_functions, probed(kinds[i]));
+	find_functions();
+	for (kind = 0; kind < NR_KINDS; kind++) {
+		cost = measure(kind);
+		snprintf(what, sizeof(what), "life on %s, %s", source, names[kind]);
+		bench_row(what, probes[kind] ? nr_functions : 1, cost, "instructions", BUDGET_NONE);
+		if (kind == BASE) {
+			base = cost;
+			continue;
+		}
+		strcat(what, ", over none");
+		bench_row(what, probes[kind] ? nr_functions : 1, 100 * (cost - base) / base, "%",
+			  kind == AUDIT && bench_source == SOURCE_VGEM ? BUDGET_LIFE_PERCENT : BUDGET_NONE);
+	}
 }
 
 int main(int argc, char **argv)
 {
-	count = argc > 1 ? atol(argv[1]) : 500;
+	if (argc > 1)
+		count = atol(argv[1]);
 	if (perm_insert(BENCH_MODULE))
 		bail("inserting " BENCH_MODULE);
 	for (bench_source = 0; bench_source < SOURCE_VIVID; bench_source++)
 		if (bench_source != SOURCE_BOCHS && source_open(bench_source))
-			life(source_names[bench_source]);
+			lives();
+	bench_remove("bench");
 	return 0;
 }
