@@ -7,6 +7,7 @@
 # make clean                remove what a build made
 # make check                the tests, in virtual machines
 # make demo                 a short session to watch
+# make bench                what it costs, counted in virtual machines
 
 KVER ?= $(shell uname -r)
 KDIR ?= /lib/modules/$(KVER)/build
@@ -38,8 +39,11 @@ check:
 demo:
 	scripts/demo
 
+bench:
+	scripts/bench
+
 headers:
 	@test -e $(KDIR)/Makefile || { echo \
 	"No kernel headers in $(KDIR): apt-get install linux-headers-$(KVER)" >&2; exit 1; }
 
-.PHONY: all modules install install-tools clean check demo headers
+.PHONY: all modules install install-tools clean check demo bench headers
