@@ -285,6 +285,25 @@ static inline struct bench_costs bench_ledger(long count)
 	return cost;
 }
 
+/* Memory */
+
+/* Bytes in all slabs: of objects, given away or not. */
+static inline double bench_slabs(void)
+{
+	unsigned long long all, size;
+	double bytes = 0;
+	char line[512];
+	FILE *f = fopen("/proc/slabinfo", "r");
+
+	if (!f)
+		bail("opening slabinfo");
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "%*s %*u %llu %llu", &all, &size) == 2)
+			bytes += all * size;
+	fclose(f);
+	return bytes;
+}
+
 /* Reading */
 
 /* What reading a file as a whole costs; @rows is set to how many lines it has. */

@@ -14,29 +14,22 @@
 
 static const long sizes[] = { 1, 1000, 10000, 100000, 1000000 };
 
-struct memory {
-	double slabs;	/* bytes of what is allocated in all slabs */
-	double all;	/* with whole pages of slabs, large kmalloc() and vmalloc() */
-};
-
-static struct memory memory(void)
+/* Bytes of whole pages for slabs, large kmalloc() and vmalloc(). */
+static double all_memory(void)
 {
-	unsigned long long active, all, size;
-	struct memory m = { 0 };
+	unsigned long long kb;
+	double bytes = 0;
 	char line[512];
-	FILE *f = fopen("/proc/slabinfo", "r");
+	FILE *f = fopen("/proc/meminfo", "r");
 
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%*s %llu %llu %llu", &active, &all, &size) == 3)
-			m.slabs += all * size;
+	if (!f)
+		bail("opening meminfo");
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "Slab: %llu kB", &kb) == 1 ||
+		    sscanf(line, "VmallocUsed: %llu kB", &kb) == 1)
+			bytes += 1024.0 * kb;
 	fclose(f);
-	f = fopen("/proc/meminfo", "r");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "Slab: %llu kB", &size) == 1 ||
-		    sscanf(line, "VmallocUsed: %llu kB", &size) == 1)
-			m.all += 1024.0 * size;
-	fclose(f);
-	return m;
+	return bytes;
 }
 
 static void row(const char *what, long size, double value, double budget)
@@ -53,7 +46,7 @@ static double read_row(const char *file, long size)
 	snprintf(path, sizeof(path), SWARM_DIR "%s", file);
 	bench_read(path, &rows);
 	cost = bench_read(path, &rows);
-	snprintf(what, sizeof(what), "%s, a row", file);
+	snprintf(what, sizeof(what), "%s: a row", file);
 	row(what, size, cost / (rows - 1), strcmp(file, "allocations") ? BUDGET_NONE : BUDGET_ROW);
 	return cost / (rows - 1);
 }
@@ -78,20 +71,22 @@ static void by_size(long most)
 {
 	struct bench_costs first = { 0 }, cost;
 	double reading, first_reading = 0;
-	struct memory before, after;
+	double slabs, all;
 	long held = 0, size;
 	size_t i;
 
 	for (i = 0; i < sizeof(sizes) / sizeof(*sizes) && sizes[i] <= most; i++) {
 		size = sizes[i];
-		before = memory();
+		slabs = bench_slabs();
+		all = all_memory();
 		bench_fill(size - held, 1);
-		after = memory();
+		slabs = bench_slabs() - slabs;
+		all = all_memory() - all;
 		if (size >= 10000) {
-			bench_row("memory of a ledger buffer, slabs", size,
-				  (after.slabs - before.slabs) / (size - held), "bytes", BUDGET_BYTES);
-			bench_row("memory of a ledger buffer, all", size,
-				  (after.all - before.all) / (size - held), "bytes", BUDGET_BYTES);
+			bench_row("memory of a ledger buffer, objects", size,
+				  slabs / (size - held), "bytes", BUDGET_BYTES);
+			bench_row("memory of a ledger buffer, pages", size,
+				  all / (size - held), "bytes", BUDGET_BYTES);
 		}
 		held = size;
 		measure(size, &cost, &reading);
@@ -105,7 +100,7 @@ static void by_size(long most)
 		growth(CONTROL "free, growth", size, cost.free, first.free);
 		growth(CONTROL "lock, growth", size, cost.lock, first.lock);
 		growth(CONTROL "check of a buffer, growth", size, cost.check, first.check);
-		growth("allocations, a row, growth", size, reading, first_reading);
+		growth("allocations: a row, growth", size, reading, first_reading);
 	}
 }
 
