@@ -10,9 +10,6 @@
 #ifndef TESTS_BENCH_H
 #define TESTS_BENCH_H
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -25,6 +22,7 @@
 #define BENCH_MODULE	PERM_TEST_DIR "bench.ko"
 #define BENCH_EMPTY	"/proc/bench_empty"
 #define BENCH_AGENT	1
+#define BENCH_SETTLE_SECONDS	20
 
 /* The budgets of the design. */
 #define BUDGET_LIFE_PERCENT	5
@@ -285,7 +283,68 @@ static inline struct bench_costs bench_ledger(long count)
 	return cost;
 }
 
+/* Checks in the kernel, by perm_check.ko */
+
+/*
+ * What each of many calls of gpu_dma_lock_check() costs, less a call of an empty
+ * function. @fd: perm_check/cost in debugfs. The calls ask for @count pages by turns,
+ * @stride apart from @addr on; all must be granted, or none.
+ */
+static inline double bench_check(int fd, int agent, __u64 addr, __u64 count, __u64 stride,
+				 bool granted)
+{
+	unsigned long long calls, ns, empty, denied;
+	char text[160];
+
+	snprintf(text, sizeof(text), "%d %llu 4096 %u %llu %llu", agent, addr,
+		 PERM_READ | PERM_WRITE, count, stride);
+	if (write(fd, text, strlen(text)) < 0)
+		bail("measuring");
+	perm_read(fd, text, sizeof(text));
+	if (sscanf(text, "%llu %llu %llu %llu", &calls, &ns, &empty, &denied) != 4)
+		bail("the test module says '%s'", text);
+	if (denied != (granted ? 0 : calls))
+		bail("%llu of %llu were denied", denied, calls);
+	return (double)(ns - empty) / calls;
+}
+
+/* Grants @agent @count pages, @stride apart from @addr on. */
+static inline void bench_grant(int agent, __u64 addr, __u64 count, __u64 stride)
+{
+	int fd = swarm_open("dma_permissions", O_WRONLY);
+	size_t size = 0;
+	char *text = NULL;
+	FILE *f = open_memstream(&text, &size);
+	__u64 i;
+
+	for (i = 0; i < count; i++)
+		fprintf(f, "%d:%#llx+0x1000:rw\n", agent, addr + i * stride);
+	fclose(f);
+	bench_write_all(fd, text, size);
+	free(text);
+	close(fd);
+}
+
 /* Memory */
+
+/* Bytes of all that is allocated by kmalloc(), once what was freed is gone. */
+static inline double bench_kmalloc(void)
+{
+	unsigned long long active, size;
+	double bytes = 0;
+	char line[512];
+	FILE *f;
+
+	sleep(BENCH_SETTLE_SECONDS);
+	f = fopen("/proc/slabinfo", "r");
+	if (!f)
+		bail("opening slabinfo");
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "kmalloc-%*s %llu %*u %llu", &active, &size) == 2)
+			bytes += active * size;
+	fclose(f);
+	return bytes;
+}
 
 /* Bytes in all slabs: of objects, given away or not. */
 static inline double bench_slabs(void)

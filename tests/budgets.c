@@ -6,6 +6,7 @@
  *
  * vm: --gpu bochs --icount --append slab_nomerge --mem 512 --timeout 300
  */
+#define _GNU_SOURCE
 #include "bench.h"
 
 #define COUNT		1000

@@ -5,6 +5,7 @@
  * What commands and files cost with 1, 1,000, 10,000 ... MOST ledger buffers, and with
  * 1, 100, 10,000 agents; the memory they take.
  */
+#define _GNU_SOURCE
 #include "bench.h"
 
 #define MOST		1000000

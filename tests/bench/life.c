@@ -7,6 +7,7 @@
  * nothing on the functions that the module was seen to probe on the way. What does
  * not make a GEM object is not exported.
  */
+#define _GNU_SOURCE
 #include "bench.h"
 
 #define FUNCTIONS_MAX	32
