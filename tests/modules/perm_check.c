@@ -2,7 +2,7 @@
 /*
  * perm_check: asks gpu_dma_lock_check() as a driver would, for user space.
  *
- * In debugfs, folder perm_check, for one process at a time:
+ * In debugfs, folder perm_check, all but repeat for one process at a time:
  *
  * check: write "CONTEXT AGENT ADDR SIZE MODE", CONTEXT task, softirq or hardirq;
  *   read "RESULT CONTEXT": what the function returned, 0 or less, and the
@@ -10,6 +10,7 @@
  * cost: write "AGENT ADDR SIZE MODE COUNT STRIDE"; read "CALLS NS EMPTY DENIED":
  *   how long so many calls took, at ADDR and up to COUNT - 1 times STRIDE beyond
  *   it; how long as many calls of an empty function took; how many were denied.
+ * repeat: write "AGENT ADDR SIZE MODE CALLS" to ask so often; EACCES once it is denied.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -197,6 +198,30 @@ static ssize_t cost_write(struct file *file, const char __user *buf,
 	return take_line(buf, count, run_cost);
 }
 
+static ssize_t repeat_write(struct file *file, const char __user *buf,
+			    size_t count, loff_t *pos)
+{
+	char line[LINE_MAX_LEN];
+	struct question q;
+	u64 calls;
+	int ret;
+
+	if (count >= sizeof(line))
+		return -E2BIG;
+	if (copy_from_user(line, buf, count))
+		return -EFAULT;
+	line[count] = '\0';
+	if (sscanf(line, "%llu %llu %llu %u %llu", &q.agent, &q.addr, &q.size,
+		   &q.mode, &calls) != 5)
+		return -EINVAL;
+	for (; calls; calls--) {
+		ret = gpu_dma_lock_check(q.agent, q.addr, q.size, q.mode);
+		if (ret)
+			return ret;
+	}
+	return count;
+}
+
 static ssize_t answer_read(struct file *file, char __user *buf, size_t count,
 			   loff_t *pos)
 {
@@ -222,6 +247,11 @@ static const struct file_operations cost_fops = {
 	.write = cost_write,
 };
 
+static const struct file_operations repeat_fops = {
+	.owner = THIS_MODULE,
+	.write = repeat_write,
+};
+
 static struct dentry *dir;
 
 static int __init perm_check_init(void)
@@ -229,6 +259,7 @@ static int __init perm_check_init(void)
 	dir = debugfs_create_dir("perm_check", NULL);
 	debugfs_create_file("check", 0600, dir, NULL, &check_fops);
 	debugfs_create_file("cost", 0600, dir, NULL, &cost_fops);
+	debugfs_create_file("repeat", 0200, dir, NULL, &repeat_fops);
 	return 0;
 }
 
