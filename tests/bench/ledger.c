@@ -1,19 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * usage: ledger [MOST]
+ * usage: ledger [MOST [AGENTS]]
  *
- * What commands and files cost with 1, 1,000, 10,000 ... MOST ledger buffers, and with
- * 1, 100, 10,000 agents; the memory they take.
+ * What commands and files cost: with 1, 1,000, 10,000 ... MOST ledger buffers, then with
+ * 1, 100 ... AGENTS agents that hold 10,000 of them; the memory of a buffer, of the
+ * ledger and of vgem. A command's cost is that of a write of one line, less that of
+ * the same write to a file that does nothing with it.
  */
 #define _GNU_SOURCE
 #include "bench.h"
 
 #define MOST		1000000
 #define COUNT		2000
+#define MOST_AGENTS	10000
+#define OF_AGENTS	10000	/* buffers of all agents */
+#define GEMS		20000
 
 #define CONTROL		"control: "
 
 static const long sizes[] = { 1, 1000, 10000, 100000, 1000000 };
+static const int agents[] = { 1, 100, 10000 };
 
 /* Bytes of whole pages for slabs, large kmalloc() and vmalloc(). */
 static double all_memory(void)
@@ -38,7 +44,7 @@ static void row(const char *what, long size, double value, double budget)
 	bench_row(what, size, value, "instructions", budget);
 }
 
-static double read_row(const char *file, long size)
+static double read_row(const char *file, long size, double budget)
 {
 	char path[64], what[64];
 	long rows;
@@ -46,10 +52,10 @@ static double read_row(const char *file, long size)
 
 	snprintf(path, sizeof(path), SWARM_DIR "%s", file);
 	bench_read(path, &rows);
-	cost = bench_read(path, &rows);
+	cost = bench_read(path, &rows) / rows;
 	snprintf(what, sizeof(what), "%s: a row", file);
-	row(what, size, cost / (rows - 1), strcmp(file, "allocations") ? BUDGET_NONE : BUDGET_ROW);
-	return cost / (rows - 1);
+	row(what, size, cost, budget);
+	return cost;
 }
 
 static void measure(long size, struct bench_costs *cost, double *reading)
@@ -60,7 +66,7 @@ static void measure(long size, struct bench_costs *cost, double *reading)
 	row(CONTROL "lock", size, cost->lock, BUDGET_NONE);
 	row(CONTROL "unlock", size, cost->unlock, BUDGET_NONE);
 	row(CONTROL "check of a buffer", size, cost->check, BUDGET_NONE);
-	*reading = size > 1 ? read_row("allocations", size) : 0;
+	*reading = size > 1 ? read_row("allocations", size, BUDGET_ROW) : 0;
 }
 
 static void growth(const char *what, long size, double now, double then)
@@ -105,19 +111,116 @@ static void by_size(long most)
 	}
 }
 
+/* Other files: as a whole, and of locks and contexts a row, with so many */
+static void files(void)
+{
+	static const char * const names[] = { "stats", "devices", "control" };
+	__u64 id = bench_last_id(), *ids = calloc(COUNT, sizeof(*ids));
+	char path[64], what[64];
+	long rows;
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		snprintf(path, sizeof(path), SWARM_DIR "%s", names[i]);
+		bench_read(path, &rows);
+		snprintf(what, sizeof(what), "%s: all of it", names[i]);
+		row(what, rows, bench_read(path, &rows), BUDGET_NONE);
+	}
+	bench_fill(COUNT, 1);
+	bench_find_ids(id + 1, ids, COUNT);
+	for (i = 0; i < COUNT; i++)
+		if (swarm_cmd("lock %llu %d shared\ncreate_context %d %llu\n", ids[i], BENCH_AGENT,
+			      BENCH_AGENT, bench_device))
+			bail("locks and contexts");
+	read_row("locks", COUNT, BUDGET_NONE);
+	read_row("contexts", COUNT, BUDGET_NONE);
+	free(ids);
+}
+
+/* Of as many agents; those before, agent 1 at first, go with their buffers. */
+static void by_agents(int most)
+{
+	int nr = 1, i, j;
+	double cost;
+	long rows;
+	__u64 begin;
+
+	for (i = 0; i < (int)(sizeof(agents) / sizeof(*agents)) && agents[i] <= most; i++) {
+		for (j = 0; j < nr; j++)
+			if (swarm_cmd("remove_agent %d\n", BENCH_AGENT + j))
+				bail("removing agents");
+		nr = agents[i];
+		begin = bench_now();
+		for (j = 0; j < nr; j++)
+			if (swarm_cmd("create_agent %d\n", BENCH_AGENT + j))
+				bail("creating agents");
+		row("agents: creating one", nr, (double)(bench_now() - begin) / nr, BUDGET_NONE);
+		bench_fill(OF_AGENTS, nr);
+		bench_read(SWARM_DIR "agents", &rows);
+		cost = bench_read(SWARM_DIR "agents", &rows);
+		row("agents: totals of 10,000 buffers", nr, cost, nr == 100 ? BUDGET_AGENTS : BUDGET_NONE);
+		read_row("quotas", nr, BUDGET_NONE);
+		cost = bench_ledger(COUNT).allocate;
+		row("control: allocate, by agents", nr, cost, BUDGET_NONE);
+	}
+}
+
+static void shrink_slabs(void)
+{
+	int err = system("for f in /sys/kernel/slab/*/shrink; do echo 1 >$f; done");
+
+	sleep(BENCH_SETTLE_SECONDS);
+	if (err)
+		bail("shrinking slabs");
+}
+
+/* Bytes that GEM objects of vgem take. */
+static double gem_bytes(void)
+{
+	int card = gem_open(source_names[SOURCE_VGEM]), i;
+	double bytes;
+	__u32 handle;
+
+	if (card < 0)
+		bail("no vgem");
+	shrink_slabs();
+	bytes = all_memory();
+	for (i = 0; i < GEMS; i++)
+		if (gem_create(card, 4096, &handle))
+			bail("creating GEM objects");
+	bytes = all_memory() - bytes;
+	close(card);
+	return bytes;
+}
+
+/* What real buffers take with the module beyond what they take without, hash table included. */
+static void real_memory(void)
+{
+	double bytes = gem_bytes();
+
+	bench_remove("gpu_dma_lock");
+	bytes -= gem_bytes();
+	bench_insert("");
+	bench_row("memory of a real buffer, pages", GEMS, bytes / GEMS, "bytes", BUDGET_BYTES);
+}
+
 int main(int argc, char **argv)
 {
-	long most = argc > 1 ? atol(argv[1]) : MOST;
-
 	if (perm_insert(BENCH_MODULE))
 		bail("inserting " BENCH_MODULE);
 	bench_insert("");
 	bench_find_device();
 	bench_lines = calloc(COUNT, sizeof(*bench_lines));
+	real_memory();
 	if (swarm_cmd("create_agent %d\n", BENCH_AGENT))
 		bail("creating an agent");
-	strcpy(bench_lines[0], "\n");
-	by_size(most);
+	by_size(argc > 1 ? atol(argv[1]) : MOST);
+	if (swarm_cmd("remove_agent %d\ncreate_agent %d\n", BENCH_AGENT, BENCH_AGENT))
+		bail("removing the agent");
+	/* The lines are those of the last measuring. */
+	row("an empty write to a file of proc", 1, bench_floor(COUNT), BUDGET_NONE);
+	files();
+	by_agents(argc > 2 ? atoi(argv[2]) : MOST_AGENTS);
 	bench_remove("gpu_dma_lock");
 	bench_remove("bench");
 	return 0;
