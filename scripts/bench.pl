@@ -1,4 +1,6 @@
-# usage: perl bench.pl table|json|plot FILE
+# usage: perl bench.pl table|plot FILE
+#        perl bench.pl json FILE KERNEL
+#        perl bench.pl compare|json|plot FILE
 #        perl bench.pl compare FILE FILE PERCENT
 #
 # Shows the rows that the programs of tests/bench print; part of scripts/bench. A row is
@@ -125,7 +127,8 @@ my ($command, @arguments) = @ARGV;
 if ($command eq 'table') {
 	table(rows(@arguments));
 } elsif ($command eq 'json') {
-	print JSON::PP->new->canonical->pretty->encode([rows(@arguments)]);
+	my ($file, $kernel) = @arguments;
+	print JSON::PP->new->canonical->pretty->encode({kernel => $kernel, rows => [rows($file)]});
 } elsif ($command eq 'plot') {
 	plot(rows(@arguments));
 } elsif ($command eq 'compare') {

@@ -299,7 +299,8 @@ static inline struct bench_costs bench_ledger(long count)
 	cost.allocate = bench_commands(count);
 	bench_find_ids(id + 1, ids, count);
 	for (i = 0; i < count; i++)
-		snprintf(bench_lines[i], BENCH_LINE, "lock %llu %d exclusive\n", ids[i], BENCH_AGENT);
+		snprintf(bench_lines[i], BENCH_LINE, "lock %llu %d exclusive\n", ids[i],
+			 BENCH_AGENT);
 	cost.lock = bench_commands(count);
 	for (i = 0; i < count; i++)
 		snprintf(bench_lines[i], BENCH_LINE, "unlock %llu %d\n", ids[i], BENCH_AGENT);

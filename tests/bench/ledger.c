@@ -158,7 +158,8 @@ static void by_agents(int most)
 		bench_fill(OF_AGENTS, nr);
 		bench_read(SWARM_DIR "agents", &rows);
 		cost = bench_read(SWARM_DIR "agents", &rows);
-		row("agents: totals of 10,000 buffers", nr, cost, nr == 100 ? BUDGET_AGENTS : BUDGET_NONE);
+		row("agents: totals of 10,000 buffers", nr, cost,
+		    nr == 100 ? BUDGET_AGENTS : BUDGET_NONE);
 		read_row("quotas", nr, BUDGET_NONE);
 		cost = bench_ledger(COUNT).allocate;
 		row("control: allocate, by agents", nr, cost, BUDGET_NONE);
@@ -193,7 +194,7 @@ static double gem_bytes(void)
 	return bytes;
 }
 
-/* What real buffers take with the module beyond what they take without, hash table included. */
+/* What real buffers take more with the module than without, hash table included. */
 static void real_memory(void)
 {
 	double bytes = gem_bytes();

@@ -93,25 +93,28 @@ static double measure(enum kind kind)
 	return probes[kind] ? probed(probes[kind]) : bench_life(count);
 }
 
+/* Sizes: of probes, how many functions they are on. */
 static void lives(void)
 {
 	double cost, base = 0;
 	const char *source = source_names[bench_source];
 	char what[96];
-	int kind;
+	int kind, size;
 
 	find_functions();
 	for (kind = 0; kind < NR_KINDS; kind++) {
 		cost = measure(kind);
 		snprintf(what, sizeof(what), "life on %s, %s", source, names[kind]);
-		bench_row(what, probes[kind] ? nr_functions : 1, cost, "instructions", BUDGET_NONE);
+		size = probes[kind] ? nr_functions : 1;
+		bench_row(what, size, cost, "instructions", BUDGET_NONE);
 		if (kind == BASE) {
 			base = cost;
 			continue;
 		}
 		strcat(what, ", over none");
-		bench_row(what, probes[kind] ? nr_functions : 1, 100 * (cost - base) / base, "%",
-			  kind == AUDIT && bench_source == SOURCE_VGEM ? BUDGET_LIFE_PERCENT : BUDGET_NONE);
+		bench_row(what, size, 100 * (cost - base) / base, "%",
+			  kind == AUDIT && bench_source == SOURCE_VGEM ? BUDGET_LIFE_PERCENT :
+									 BUDGET_NONE);
 	}
 }
 
@@ -121,6 +124,7 @@ int main(int argc, char **argv)
 		count = atol(argv[1]);
 	if (perm_insert(BENCH_MODULE))
 		bail("inserting " BENCH_MODULE);
+	/* bochs exports nothing on every kernel. */
 	for (bench_source = 0; bench_source < SOURCE_VIVID; bench_source++)
 		if (bench_source != SOURCE_BOCHS && source_open(bench_source))
 			lives();

@@ -135,7 +135,8 @@ int main(int argc, char **argv)
 	cpus = argc > 1 ? atoi(argv[1]) : 1;
 	if (cpus < 1 || cpus > CPUS_MAX)
 		bail("%d CPUs", cpus);
-	state = mmap(NULL, sizeof(*state), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	state = mmap(NULL, sizeof(*state), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		     -1, 0);
 	bench_source = SOURCE_VGEM;
 	measure(LIFE_WITHOUT);
 	bench_insert("");

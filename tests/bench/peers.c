@@ -115,7 +115,7 @@ static double scan(long want)
 	closedir(dir);
 	cost = bench_now() - begin;
 	if (all.buffers != want || all.bytes != want * 4096ULL)
-		bail("the scan found %ld dma-bufs, not %ld", all.buffers, want);
+		bail("fdinfo tells of %ld dma-bufs, not %ld", all.buffers, want);
 	return cost;
 }
 
@@ -244,7 +244,8 @@ static void use_locks(int me, __u64 buffer)
 	control = swarm_open("control", O_WRONLY);
 	if (lock_file < 0 || control < 0)
 		bail("opening");
-	snprintf(lock_line, sizeof(lock_line), "lock %llu %d exclusive\n", buffer, BENCH_AGENT + me);
+	snprintf(lock_line, sizeof(lock_line), "lock %llu %d exclusive\n", buffer,
+		 BENCH_AGENT + me);
 	snprintf(unlock_line, sizeof(unlock_line), "unlock %llu %d\n", buffer, BENCH_AGENT + me);
 }
 
@@ -274,7 +275,8 @@ static void locks(void)
 	__u64 buffer;
 	size_t i;
 
-	baton = mmap(NULL, sizeof(*baton), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	baton = mmap(NULL, sizeof(*baton), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		     -1, 0);
 	bench_find_device();
 	buffer = bench_last_id();
 	use_locks(0, buffer);

@@ -19,7 +19,7 @@ static const long sizes[] = { 1, 1000, 10000, RULES };
 
 static int cost_fd;
 
-static void check(int agent, long rules, long all)
+static void measure(int agent, long rules, long all)
 {
 	double budget = all > 1 ? BUDGET_CHECK_MANY : BUDGET_CHECK;
 	long i;
@@ -49,13 +49,15 @@ static void by_size(void)
 		begin = bench_now();
 		bench_grant(BENCH_AGENT, START + held * STRIDE, size - held, STRIDE);
 		bench_row("dma_permissions: writing a row", size,
-			  (double)(bench_now() - begin) / (size - held), "instructions", BUDGET_NONE);
+			  (double)(bench_now() - begin) / (size - held), "instructions",
+			  BUDGET_NONE);
 		held = size;
-		check(BENCH_AGENT, size, size);
+		measure(BENCH_AGENT, size, size);
 		if (size == 1)
 			continue;
 		cost = bench_read(SWARM_DIR "dma_permissions", &rows);
-		bench_row("dma_permissions: a row", size, cost / rows, "instructions", BUDGET_NONE);
+		bench_row("dma_permissions: a row", size, cost / rows, "instructions",
+			  BUDGET_NONE);
 	}
 }
 
@@ -76,9 +78,10 @@ int main(int argc, char **argv)
 	for (agent = BENCH_AGENT + 1; agent < BENCH_AGENT + agents; agent++)
 		bench_grant(agent, START, RULES, STRIDE);
 	bytes = bench_kmalloc() - bytes;
-	bench_row("memory of a rule", (long)agents * RULES, bytes / agents / RULES, "bytes", BUDGET_NONE);
+	bench_row("memory of a rule", (long)agents * RULES, bytes / agents / RULES, "bytes",
+		  BUDGET_NONE);
 	if (agents > 1)
-		check(BENCH_AGENT + agents / 2, RULES, (long)agents * RULES);
+		measure(BENCH_AGENT + agents / 2, RULES, (long)agents * RULES);
 	close(cost_fd);
 	bench_remove("perm_check");
 	bench_remove("gpu_dma_lock");

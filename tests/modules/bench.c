@@ -124,7 +124,7 @@ static void remove_all(void)
 
 static int place(char *line)
 {
-	char *kind = strsep(&line, " \n"), *function = strsep(&line, " \n");
+	char *kind = strsep(&line, "\n "), *function = strsep(&line, "\n ");
 
 	lockdep_assert_held(&mutex);
 	if (!strcmp(kind, "none")) {
