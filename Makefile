@@ -8,6 +8,7 @@
 # make check                the tests, in virtual machines
 # make demo                 a short session to watch
 # make bench                what it costs, counted in virtual machines
+# make deb                  the Debian package, in dist
 
 KVER ?= $(shell uname -r)
 KDIR ?= /lib/modules/$(KVER)/build
@@ -42,8 +43,11 @@ demo:
 bench:
 	scripts/bench
 
+deb:
+	scripts/deb
+
 headers:
 	@test -e $(KDIR)/Makefile || { echo \
 	"No kernel headers in $(KDIR): apt-get install linux-headers-$(KVER)" >&2; exit 1; }
 
-.PHONY: all modules install install-tools clean check demo bench headers
+.PHONY: all modules install install-tools clean check demo bench deb headers

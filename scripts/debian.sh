@@ -19,3 +19,31 @@ host_mirror()
 	[[ $mirror ]] || die "cannot tell this machine's Debian mirror from apt's sources"
 	printf '%s\n' "$mirror"
 }
+
+# The tree reaches the archive as this machine does (proxy, time limits).
+copy_apt_settings()
+{
+	apt-config dump | grep -E '^Acquire::(https?|Check-|Retries)' \
+		>"$1/etc/apt/apt.conf.d/00host" || true
+	cp /etc/resolv.conf "$1/etc/resolv.conf"
+}
+
+proxy_setting()
+{
+	local proxy
+
+	eval "$(apt-config shell proxy Acquire::http::Proxy)"
+	printf '%s' "${proxy:-${http_proxy:-}}"
+}
+
+# make_minbase TREE SUITE MIRROR [OPTIONS...]: the smallest Debian of SUITE, with
+# debootstrap's further OPTIONS.
+make_minbase()
+{
+	local tree=$1 suite=$2 mirror=$3
+
+	shift 3
+	http_proxy=$(proxy_setting) quietly unshare --mount \
+		debootstrap --variant=minbase "$@" "$suite" "$tree" "$mirror"
+	copy_apt_settings "$tree"
+}
