@@ -1,0 +1,61 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# After a reboot: all is back; then a newer kernel is installed.
+
+# shellcheck disable=SC2317 # functions are called through succeeds
+
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/../tap.sh"
+# shellcheck source=tests/system/state.sh
+. "$(dirname "$0")/state.sh"
+
+has_buffer() {
+	awk -v agent="$1" '$2 == agent && $4 == 65536 { found = 1 } END { exit !found }' "$gpu/allocations"
+}
+
+# A buffer of a process in the slice belongs to the agent that the slice is bound to.
+buffer_of() {
+	systemd-run -q --slice=tenants.slice --unit=buffer /run/vm/gembuf -d virtio_gpu -s 64K -w || return
+	for _ in $(seq 100); do
+		! has_buffer "$1" || break
+		sleep 0.2
+	done
+	has_buffer "$1"
+	found=$?
+	systemctl stop buffer
+	return "$found"
+}
+
+too_large() {
+	systemd-run -q --slice=tenants.slice --wait --unit=large --property=StandardError=file:/run/large \
+		/run/vm/gembuf -d virtio_gpu -s 16M
+	grep -q "quota exceeded" /run/large
+}
+
+# plant_faults: of which restoring must tell, and do all the rest.
+plant_faults() {
+	sed -i '2i 7 eight' $config/quotas.conf
+	sed -i '1a frobnicate 7' $config/control.conf
+	sed -i '2i 7:0x1000-:r' $config/dma_permissions.conf
+}
+
+ok "$([ -e $gpu/control ]; echo $?)" "the module is loaded at boot"
+is "$(cat /sys/module/gpu_dma_lock/parameters/policy)" enforce "with the parameter of modprobe.d"
+is "$(systemctl is-failed gpu-dma-lock.service)" active "all that was saved was restored"
+same_state "rebooted"
+succeeds "a buffer made in the slice is its agent's" buffer_of 7
+succeeds "the quota of the slice's agent holds" too_large
+
+version=$(basename /var/cache/kernels/6.12/linux-image-6.12.*-amd64_*.deb)
+version=${version#linux-image-}
+version=${version%%_*}
+succeeds "a newer kernel installs" dpkg -i /var/cache/kernels/6.12/*.deb
+succeeds "the module is built for it" built_for "$version"
+succeeds "it is still there for the running kernel" built_for "$(uname -r)"
+ok "$([ -e "/boot/initrd.img-$version" ]; echo $?)" "the newer kernel can be booted"
+
+# Saves now, so that not even shutdown writes over the faults.
+succeeds "stopping the unit saves" systemctl stop gpu-dma-lock-save.service
+same_state "saved"
+plant_faults
+tap_done
