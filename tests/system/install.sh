@@ -55,7 +55,7 @@ tell_module() {
 
 # A process is gone the next time, so its binding must not be saved.
 bind_process() {
-	echo "bind 8 pid:$$" >$gpu/control
+	echo "bind 8 pid:$$" >"$gpu/control"
 }
 
 succeeds "the package installs" dpkg -i "$(dirname "$0")"/../gpu-dma-lock-dkms_*_all.deb

@@ -32,6 +32,14 @@ too_large() {
 	grep -q "quota exceeded" /run/large
 }
 
+# refused_by ERROR LOG: as docs/secure-boot.md tells of a key that is not trusted.
+refused_by() {
+	modprobe gpu_dma_lock 2>/run/refused && return 1
+	cat /run/refused
+	dmesg | tail
+	grep -q "could not insert 'gpu_dma_lock': $1\$" /run/refused && dmesg | grep -q "$2"
+}
+
 # plant_faults: of which restoring must tell, and do all the rest.
 plant_faults() {
 	sed -i '2i 7 eight' $config/quotas.conf
@@ -58,4 +66,12 @@ ok "$([ -e "/boot/initrd.img-$version" ]; echo $?)" "the newer kernel can be boo
 succeeds "stopping the unit saves" systemctl stop gpu-dma-lock-save.service
 same_state "saved"
 plant_faults
+
+rmmod gpu_dma_lock
+echo integrity >/sys/kernel/security/lockdown
+succeeds "a kernel that is locked down refuses the module" refused_by "Operation not permitted" \
+	"Lockdown: modprobe: unsigned module loading is restricted; see man kernel_lockdown.7"
+echo 1 >/sys/module/module/parameters/sig_enforce
+succeeds "so does one that wants signatures" refused_by "Key was rejected by service" \
+	"Loading of module with unavailable key is rejected"
 tap_done
