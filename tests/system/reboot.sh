@@ -9,27 +9,30 @@
 # shellcheck source=tests/system/state.sh
 . "$(dirname "$0")/state.sh"
 
+# in_slice COMMAND...: as a process of the tenant.
+in_slice() {
+	systemd-run -q --scope --slice=tenants.slice "$@"
+}
+
 has_buffer() {
 	awk -v agent="$1" '$2 == agent && $4 == 65536 { found = 1 } END { exit !found }' "$gpu/allocations"
 }
 
 # A buffer of a process in the slice belongs to the agent that the slice is bound to.
 buffer_of() {
-	systemd-run -q --slice=tenants.slice --unit=buffer /run/vm/gembuf -d virtio_gpu -s 64K -w || return
+	in_slice /run/vm/gembuf -d virtio_gpu -s 64K -w &
 	for _ in $(seq 100); do
 		! has_buffer "$1" || break
 		sleep 0.2
 	done
 	has_buffer "$1"
 	found=$?
-	systemctl stop buffer
+	kill $!
 	return "$found"
 }
 
 too_large() {
-	systemd-run -q --slice=tenants.slice --wait --unit=large --property=StandardError=file:/run/large \
-		/run/vm/gembuf -d virtio_gpu -s 16M
-	grep -q "quota exceeded" /run/large
+	! in_slice /run/vm/gembuf -d virtio_gpu -s 16M 2>/run/large && grep "quota exceeded" /run/large
 }
 
 # refused_by ERROR LOG: as docs/secure-boot.md tells of a key that is not trusted.
