@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 # usage: perl bench.pl table|plot FILE
 #        perl bench.pl json FILE KERNEL
 #        perl bench.pl compare|json|plot FILE
