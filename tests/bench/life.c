@@ -97,7 +97,7 @@ static double measure(enum kind kind)
 static void lives(void)
 {
 	double cost, base = 0;
-	const char *source = source_names[bench_source];
+	const char *source = bench_source == SOURCE_HEAP ? "a dma-heap" : source_names[bench_source];
 	char what[96];
 	int kind, size;
 
