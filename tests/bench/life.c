@@ -97,10 +97,12 @@ static double measure(enum kind kind)
 static void lives(void)
 {
 	double cost, base = 0;
-	const char *source = bench_source == SOURCE_HEAP ? "a dma-heap" : source_names[bench_source];
+	const char *source = source_names[bench_source];
 	char what[96];
 	int kind, size;
 
+	if (bench_source == SOURCE_HEAP)
+		source = "a dma-heap";
 	find_functions();
 	for (kind = 0; kind < NR_KINDS; kind++) {
 		cost = measure(kind);
