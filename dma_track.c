@@ -14,6 +14,7 @@
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/hash.h>
 #include <linux/rhashtable.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -41,12 +42,37 @@ const char * const gdl_kind_names[GDL_NR_KINDS] = {
 	[GDL_KIND_LEDGER]	= "ledger",
 };
 
+/* An address is not for users to choose: a multiplication spreads them well. */
+static u32 object_hash(const void *key, u32 len, u32 seed)
+{
+	return hash_64(*(const uintptr_t *)key ^ seed, 32);
+}
+
+static int object_differs(struct rhashtable_compare_arg *arg, const void *obj)
+{
+	const struct gdl_buffer *b = obj;
+
+	return b->object != *(const void * const *)arg->key;
+}
+
 static const struct rhashtable_params object_params = {
 	.key_len	= sizeof_field(struct gdl_buffer, object),
 	.key_offset	= offsetof(struct gdl_buffer, object),
 	.head_offset	= offsetof(struct gdl_buffer, node),
+	.hashfn		= object_hash,
+	.obj_cmpfn	= object_differs,
 	.automatic_shrinking = true,
 };
+
+/*
+ * Once a buffer's memory has been made. Where there is a constructor, the allocator
+ * does not zero a buffer each time it is used anew (init_on_alloc), of which
+ * buffer_alloc() sets every field.
+ */
+static void buffer_construct(void *b)
+{
+	memset(b, 0, sizeof(struct gdl_buffer));
+}
 
 static void buffer_free_rcu(struct rcu_head *head)
 {
@@ -59,17 +85,22 @@ static void buffer_free_rcu(struct rcu_head *head)
 static struct gdl_buffer *buffer_alloc(enum gdl_kind kind, u64 size,
 				       struct task_struct *task, gfp_t gfp)
 {
-	struct gdl_buffer *b = kmem_cache_zalloc(buffer_cache, gfp);
+	struct gdl_buffer *b = kmem_cache_alloc(buffer_cache, gfp);
 
 	if (!b)
 		return NULL;
-	b->size = size;
-	b->kind = kind;
-	b->created = jiffies;
-	b->lock_mode = GDL_LOCK_NONE;
-	b->pid = get_pid(task_tgid(task));
-	/* Not get_task_comm(): on older kernels that takes a lock. */
-	strscpy(b->comm, task->comm, sizeof(b->comm));
+	*b = (struct gdl_buffer) {
+		.size = size,
+		.kind = kind,
+		.created = jiffies,
+		.lock_mode = GDL_LOCK_NONE,
+		.pid = get_pid(task_tgid(task)),
+	};
+	/*
+	 * Not get_task_comm(): on older kernels that takes a lock. The last byte
+	 * is always 0, whoever writes to it meanwhile.
+	 */
+	memcpy(b->comm, task->comm, sizeof(b->comm));
 	return b;
 }
 
@@ -594,7 +625,9 @@ int gdl_buffer_init(void (*locked_gone)(u64 id),
 
 	on_locked_gone = locked_gone;
 	on_permitted_gone = permitted_gone;
-	buffer_cache = KMEM_CACHE(gdl_buffer, 0);
+	buffer_cache = kmem_cache_create("gdl_buffer", sizeof(struct gdl_buffer),
+					 __alignof__(struct gdl_buffer), 0,
+					 buffer_construct);
 	if (!buffer_cache)
 		return -ENOMEM;
 	ret = rhashtable_init(&objects, &object_params);

@@ -46,11 +46,17 @@ static void *argument(struct pt_regs *regs, unsigned int n)
 	return (void *)regs_get_kernel_argument(regs, n);
 }
 
+/* Whether the tables can be changed here: their locks are not for interrupts. */
+static __always_inline bool context_allows(void)
+{
+	return !(preempt_count() & (HARDIRQ_MASK | NMI_MASK)) && !irqs_disabled();
+}
+
 /* Count an event; tell whether its context allows to track it. */
-static bool event_begins(enum gdl_probe_id id)
+static __always_inline bool event_begins(enum gdl_probe_id id)
 {
 	gdl_stat_probe_hit(id);
-	if (likely(!irqs_disabled() && !in_hardirq() && !in_nmi()))
+	if (likely(context_allows()))
 		return true;
 	gdl_stat_probe_failed(id);
 	return false;
@@ -81,8 +87,7 @@ static DEFINE_PER_CPU(struct decision, map_decision);
 
 static bool enforcing(void)
 {
-	return gdl_policy_get() == GDL_POLICY_ENFORCE && !irqs_disabled() &&
-	       !in_hardirq() && !in_nmi();
+	return gdl_policy_get() == GDL_POLICY_ENFORCE && context_allows();
 }
 
 /* Undo a decision whose kretprobe was missed: nobody else knows of the claim. */

@@ -32,6 +32,9 @@ static DEFINE_SPINLOCK(exporters_lock);
 /* Of two that see a dma-buf for the first time one adopts it. */
 static DEFINE_SPINLOCK(adopt_lock);
 
+/* At least as many as there are claims: without one, no new object is looked up. */
+static atomic_t nr_claims = ATOMIC_INIT(0);
+
 static unsigned int find_exporter(const char *name, unsigned int from,
 				  unsigned int to)
 {
@@ -131,7 +134,23 @@ int gdl_gem_claim(const struct drm_device *drm,
 	if (!gdl_import_running())
 		b = gem_create(drm, gem, size, current, true);
 	rcu_read_unlock();
+	if (!IS_ERR_OR_NULL(b))
+		atomic_inc(&nr_claims);
 	return PTR_ERR_OR_ZERO(b);
+}
+
+/* The buffer claimed for @gem, if one is, which now is initialised or has failed. */
+static struct gdl_buffer *end_claim(const struct drm_gem_object *gem)
+{
+	struct gdl_buffer *b = NULL;
+
+	if (atomic_read(&nr_claims))
+		b = gem_lookup(gem);
+	if (!b || !b->claimed)
+		return NULL;
+	b->claimed = false;
+	atomic_dec(&nr_claims);
+	return b;
 }
 
 /**
@@ -153,10 +172,8 @@ bool gdl_gem_init(const struct drm_device *drm,
 	if (size == GDL_GEM_SIZE_REFUSED)
 		return true;
 	rcu_read_lock();
-	b = gem_lookup(gem);
-	if (b && b->claimed)
-		b->claimed = false;
-	else if (!gdl_import_running())
+	b = end_claim(gem);
+	if (!b && !gdl_import_running())
 		b = gem_create(drm, gem, size, current, false);
 	rcu_read_unlock();
 	return !IS_ERR(b);
@@ -190,6 +207,7 @@ void gdl_gem_failed(const struct drm_gem_object *gem)
 	struct gdl_buffer *b;
 
 	rcu_read_lock();
+	end_claim(gem);
 	b = gem_lookup(gem);
 	if (b)
 		gdl_buffer_remove(b);

@@ -143,6 +143,13 @@ void gdl_import_end(struct gdl_import *import)
 	kfree_rcu(import, rcu);
 }
 
+static noinline bool import_found(void)
+{
+	const struct task_struct *task = current;
+
+	return rhashtable_lookup(&imports, &task, import_params);
+}
+
 /**
  * gdl_import_running() - is the current task importing a dma-buf?
  *
@@ -151,10 +158,7 @@ void gdl_import_end(struct gdl_import *import)
  */
 bool gdl_import_running(void)
 {
-	const struct task_struct *task = current;
-
-	return atomic_read(&nr_imports) &&
-	       rhashtable_lookup(&imports, &task, import_params);
+	return atomic_read(&nr_imports) && import_found();
 }
 
 /**
