@@ -627,7 +627,7 @@ static void change_each(void (*change)(struct gdl_buffer_lock *lock,
 
 	do {
 		rcu_read_lock();
-		b = gdl_buffer_next_locked(id);
+		b = gdl_id_next(id, true);
 		if (b) {
 			id = b->id + 1;
 			spin_lock_bh(&gdl_lock_lock);

@@ -18,6 +18,7 @@
 #include <linux/rhashtable.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/workqueue.h>
 
 #include "gpu_dma_lock.h"
 #include "trace.h"
@@ -25,16 +26,18 @@
 /* More than an address of real memory can have: a size nobody can mean. */
 #define REAL_SIZE_MAX	BIT_ULL(52)
 
-static DEFINE_XARRAY_FLAGS(gdl_buffers, XA_FLAGS_LOCK_IRQ);
 static struct rhashtable objects;
 static struct kmem_cache *buffer_cache;
-static u64 last_id;			/* under xa_lock */
-static u64 held_id;			/* under xa_lock: see next_id() */
 static void (*on_locked_gone)(u64 id);
 static void (*on_permitted_gone)(struct gdl_buffer *b);
 
-/* Marks the buffers in gdl_buffers that there is a lock of. */
-#define LOCKED	XA_MARK_0
+/*
+ * Removed buffers. Those of waiting are freed a grace period from when they were
+ * put there; only then are those of dying, which were removed meanwhile, put there
+ * in turn. One callback of RCU does for all that are removed during a grace period.
+ */
+static struct gdl_buffer *waiting, *dying;	/* X */
+static struct rcu_head waiting_rcu;
 
 const char * const gdl_kind_names[GDL_NR_KINDS] = {
 	[GDL_KIND_GEM]		= "gem",
@@ -74,10 +77,8 @@ static void buffer_construct(void *b)
 	memset(b, 0, sizeof(struct gdl_buffer));
 }
 
-static void buffer_free_rcu(struct rcu_head *head)
+static void buffer_free(struct gdl_buffer *b)
 {
-	struct gdl_buffer *b = container_of(head, struct gdl_buffer, rcu);
-
 	put_pid(b->pid);
 	kmem_cache_free(buffer_cache, b);
 }
@@ -104,9 +105,47 @@ static struct gdl_buffer *buffer_alloc(enum gdl_kind kind, u64 size,
 	return b;
 }
 
+static void free_waiting(struct work_struct *work);
+static DECLARE_WORK(free_work, free_waiting);
+
+/* Freeing many takes long: leave it to a task. */
+static void waiting_done(struct rcu_head *head)
+{
+	schedule_work(&free_work);
+}
+
+/* Let the dying wait for a grace period, unless others do still. */
+static void begin_waiting(void)
+{
+	lockdep_assert_held(&gdl_buffers.xa_lock);
+	if (waiting || !dying)
+		return;
+	waiting = dying;
+	dying = NULL;
+	call_rcu(&waiting_rcu, waiting_done);
+}
+
+static void free_waiting(struct work_struct *work)
+{
+	struct gdl_buffer *b, *next;
+
+	/* Nobody else touches it until it is NULL. */
+	for (b = waiting; b; b = next) {
+		next = b->next_removed;
+		buffer_free(b);
+		cond_resched();
+	}
+	xa_lock_irq(&gdl_buffers);
+	waiting = NULL;
+	begin_waiting();
+	xa_unlock_irq(&gdl_buffers);
+}
+
 /**
  * gdl_buffer_remove() - take a buffer out of the tables and uncharge it
  * @b: the buffer, found under rcu_read_lock()
+ *
+ * It is freed after a grace period.
  *
  * Context: Any but hard interrupt.
  * Return: Whether this call did it. Of several callers one does: whoever gets it
@@ -121,10 +160,15 @@ bool gdl_buffer_remove(struct gdl_buffer *b)
 	if (b->object)
 		rhashtable_remove_fast(&objects, &b->node, object_params);
 	xa_lock_irqsave(&gdl_buffers, flags);
-	found = __xa_erase(&gdl_buffers, b->id) == b;
+	found = gdl_id_take(b);
 	dq = b->dq;
 	locked = b->locked;
 	permitted = b->permitted;
+	if (found) {
+		b->next_removed = dying;
+		dying = b;
+		begin_waiting();
+	}
 	xa_unlock_irqrestore(&gdl_buffers, flags);
 	if (!found)
 		return false;
@@ -136,7 +180,6 @@ bool gdl_buffer_remove(struct gdl_buffer *b)
 	gdl_uncharge(dq, b->size);
 	gdl_stat_inc(GDL_STAT_BUFFERS_FREED);
 	gdl_dbg("buffer %llu of %llu bytes freed\n", b->id, b->size);
-	call_rcu(&b->rcu, buffer_free_rcu);
 	return true;
 }
 
@@ -150,32 +193,15 @@ static int real_charge(struct gdl_buffer *b, bool enforce)
 	return 0;
 }
 
-/*
- * The id for a new buffer. The first id of each XA_CHUNK_SIZE is not given away
- * but reserved until the next such: it holds the tree's nodes for the ids that
- * follow, which else were made and freed with each buffer that is alone there.
- * Without memory for it they are, that is all.
- */
-static u64 next_id(gfp_t gfp)
-{
-	u64 id = ++last_id;
-
-	if (id % XA_CHUNK_SIZE)
-		return id;
-	__xa_cmpxchg(&gdl_buffers, id, NULL, XA_ZERO_ENTRY, gfp);
-	__xa_erase(&gdl_buffers, held_id);
-	held_id = id;
-	return ++last_id;
-}
-
-static int tree_insert(struct gdl_buffer *b, gfp_t gfp)
+static int tree_insert(struct gdl_buffer *b)
 {
 	unsigned long flags;
 	int ret;
 
 	xa_lock_irqsave(&gdl_buffers, flags);
-	b->id = next_id(gfp);
-	ret = __xa_insert(&gdl_buffers, b->id, b, gfp);
+	ret = gdl_id_give(b);
+	if (!ret)
+		gdl_id_show(b);
 	xa_unlock_irqrestore(&gdl_buffers, flags);
 	return ret;
 }
@@ -213,7 +239,7 @@ struct gdl_buffer *gdl_buffer_create(enum gdl_kind kind,
 	ret = real_charge(b, enforce);
 	if (ret)
 		goto refused;
-	ret = tree_insert(b, gfp);
+	ret = tree_insert(b);
 	if (ret)
 		goto lost_charged;
 	gdl_stat_inc(GDL_STAT_BUFFERS_CREATED);
@@ -224,12 +250,12 @@ struct gdl_buffer *gdl_buffer_create(enum gdl_kind kind,
 lost_charged:
 	gdl_uncharge(b->dq, size);
 lost_free:
-	buffer_free_rcu(&b->rcu);
+	buffer_free(b);
 lost:
 	gdl_stat_inc(GDL_STAT_BUFFERS_LOST);
 	return ERR_PTR(-ENOMEM);
 refused:
-	buffer_free_rcu(&b->rcu);
+	buffer_free(b);
 	return ERR_PTR(ret);
 }
 
@@ -287,18 +313,6 @@ void gdl_buffer_object_gone(struct gdl_buffer *b, int live)
 }
 
 /**
- * gdl_buffer_of_claim() - find a buffer that may have no kernel object yet
- * @id: its id
- *
- * Context: Caller holds rcu_read_lock().
- * Return: The buffer, or NULL.
- */
-struct gdl_buffer *gdl_buffer_of_claim(u64 id)
-{
-	return xa_load(&gdl_buffers, id);
-}
-
-/**
  * gdl_buffer_lookup() - find a buffer
  * @id: its id
  *
@@ -307,7 +321,7 @@ struct gdl_buffer *gdl_buffer_of_claim(u64 id)
  */
 struct gdl_buffer *gdl_buffer_lookup(u64 id)
 {
-	struct gdl_buffer *b = gdl_buffer_of_claim(id);
+	struct gdl_buffer *b = gdl_id_find(id);
 
 	return b && atomic_read(&b->live) ? b : NULL;
 }
@@ -333,18 +347,21 @@ static unsigned long remove_matching(bool (*match)(const struct gdl_buffer *b,
 						   const struct gdl_agent *agent),
 				     const struct gdl_agent *agent)
 {
-	unsigned long removed = 0, id = 0;
+	unsigned long removed = 0;
+	u64 id = 0;
 	struct gdl_buffer *b;
 
 	for (;;) {
 		rcu_read_lock();
-		b = xa_find(&gdl_buffers, &id, ULONG_MAX, XA_PRESENT);
-		if (b && match(b, agent))
-			removed += gdl_buffer_remove(b);
+		b = gdl_id_next(id, false);
+		if (b) {
+			id = b->id + 1;
+			if (match(b, agent))
+				removed += gdl_buffer_remove(b);
+		}
 		rcu_read_unlock();
 		if (!b)
 			return removed;
-		id++;
 		cond_resched();
 	}
 }
@@ -365,17 +382,6 @@ void gdl_buffer_drop_gem(void)
 }
 
 /**
- * gdl_buffer_last_id() - the highest id given away so far
- *
- * Context: Any.
- * Return: The id, 0 before the first.
- */
-u64 gdl_buffer_last_id(void)
-{
-	return READ_ONCE(last_id);
-}
-
-/**
  * gdl_buffer_next() - walk the buffers in the order of their ids
  * @id: the lowest id wanted
  *
@@ -384,27 +390,11 @@ u64 gdl_buffer_last_id(void)
  */
 struct gdl_buffer *gdl_buffer_next(u64 id)
 {
-	unsigned long index = id;
-	struct gdl_buffer *b;
+	struct gdl_buffer *b = gdl_id_next(id, false);
 
-	b = xa_find(&gdl_buffers, &index, ULONG_MAX, XA_PRESENT);
 	while (b && !atomic_read(&b->live))
-		b = xa_find_after(&gdl_buffers, &index, ULONG_MAX, XA_PRESENT);
+		b = gdl_id_next(b->id + 1, false);
 	return b;
-}
-
-/**
- * gdl_buffer_next_locked() - walk the buffers that there is a lock of
- * @id: the lowest id wanted
- *
- * Context: Caller holds rcu_read_lock().
- * Return: The first such buffer from @id on, or NULL.
- */
-struct gdl_buffer *gdl_buffer_next_locked(u64 id)
-{
-	unsigned long index = id;
-
-	return xa_find(&gdl_buffers, &index, ULONG_MAX, LOCKED);
 }
 
 /**
@@ -427,10 +417,7 @@ bool gdl_buffer_set_locked(u64 id, bool locked)
 	b = gdl_buffer_lookup(id);
 	if (b) {
 		WRITE_ONCE(b->locked, locked);
-		if (locked)
-			__xa_set_mark(&gdl_buffers, id, LOCKED);
-		else
-			__xa_clear_mark(&gdl_buffers, id, LOCKED);
+		gdl_id_mark_locked(b, locked);
 	}
 	xa_unlock_irqrestore(&gdl_buffers, flags);
 	return b;
@@ -478,7 +465,7 @@ static int ledger_publish(struct gdl_buffer *b, u64 agent_id, u64 device_id)
 		return ret;
 	atomic_set(&b->live, GDL_LIVE_LEDGER);
 	xa_lock_irqsave(&gdl_buffers, flags);
-	__xa_store(&gdl_buffers, b->id, b, 0);
+	gdl_id_show(b);
 	xa_unlock_irqrestore(&gdl_buffers, flags);
 	trace_gdl_buffer_create(b, b->dq);
 	return 0;
@@ -504,9 +491,8 @@ int gdl_buffer_allocate(u64 agent_id, u64 size, u64 device_id, u64 *id)
 	if (!b)
 		return -ENOMEM;
 	xa_lock_irq(&gdl_buffers);
-	b->id = next_id(GFP_NOWAIT);
+	ret = gdl_id_give(b);
 	xa_unlock_irq(&gdl_buffers);
-	ret = xa_reserve_irq(&gdl_buffers, b->id, GFP_KERNEL);
 	if (ret)
 		goto out_free;
 	rcu_read_lock();
@@ -520,9 +506,11 @@ int gdl_buffer_allocate(u64 agent_id, u64 size, u64 device_id, u64 *id)
 	return 0;
 
 out_release:
-	xa_erase_irq(&gdl_buffers, b->id);
+	xa_lock_irq(&gdl_buffers);
+	gdl_id_take(b);
+	xa_unlock_irq(&gdl_buffers);
 out_free:
-	buffer_free_rcu(&b->rcu);
+	buffer_free(b);
 	return ret;
 }
 
@@ -565,7 +553,7 @@ static int hand_over(struct gdl_buffer *b, const struct gdl_agent *agent)
 	if (!to)
 		return -ENOMEM;
 	xa_lock_irqsave(&gdl_buffers, flags);
-	if (xa_load(&gdl_buffers, b->id) == b) {
+	if (gdl_id_held(b)) {
 		gdl_charge_move(from, to, b->size);
 		WRITE_ONCE(b->dq, to);
 	}
@@ -586,8 +574,8 @@ static int hand_over(struct gdl_buffer *b, const struct gdl_agent *agent)
 void gdl_buffer_hand_over(const struct gdl_agent *agent)
 {
 	unsigned long freed = remove_matching(is_ledger_of, agent);
-	unsigned long id = 0;
 	struct gdl_buffer *b;
+	u64 id = 0;
 	int ret;
 
 	while (freed--)
@@ -595,9 +583,11 @@ void gdl_buffer_hand_over(const struct gdl_agent *agent)
 	for (;;) {
 		ret = 0;
 		rcu_read_lock();
-		b = xa_find(&gdl_buffers, &id, ULONG_MAX, XA_PRESENT);
-		if (b)
+		b = gdl_id_next(id, false);
+		if (b) {
+			id = b->id;
 			ret = hand_over(b, agent);
+		}
 		rcu_read_unlock();
 		if (!b)
 			return;
@@ -633,13 +623,23 @@ int gdl_buffer_init(void (*locked_gone)(u64 id),
 	ret = rhashtable_init(&objects, &object_params);
 	if (ret)
 		goto out_cache;
-	ret = xa_reserve_irq(&gdl_buffers, held_id, GFP_KERNEL);
+	ret = gdl_id_init();
 	if (!ret)
 		return 0;
 	rhashtable_destroy(&objects);
 out_cache:
 	kmem_cache_destroy(buffer_cache);
 	return ret;
+}
+
+static bool buffers_wait(void)
+{
+	bool any;
+
+	xa_lock_irq(&gdl_buffers);
+	any = waiting;
+	xa_unlock_irq(&gdl_buffers);
+	return any;
 }
 
 /**
@@ -652,8 +652,12 @@ out_cache:
 void gdl_buffer_exit(void)
 {
 	remove_matching(is_any, NULL);
-	rcu_barrier();
+	/* Those that wait, then those that were dying meanwhile. */
+	while (buffers_wait()) {
+		rcu_barrier();
+		flush_work(&free_work);
+	}
+	gdl_id_exit();
 	rhashtable_destroy(&objects);
-	xa_destroy(&gdl_buffers);
 	kmem_cache_destroy(buffer_cache);
 }

@@ -321,6 +321,23 @@ struct gdl_import *gdl_import_begin(void);
 void gdl_import_end(struct gdl_import *import);
 bool gdl_import_running(void);
 
+/* buffer_id.c: buffers by id */
+
+struct gdl_buffer;
+
+extern struct xarray gdl_buffers;
+
+int gdl_id_init(void);
+void gdl_id_exit(void);
+int gdl_id_give(struct gdl_buffer *b);
+void gdl_id_show(struct gdl_buffer *b);
+bool gdl_id_take(struct gdl_buffer *b);
+bool gdl_id_held(const struct gdl_buffer *b);
+void gdl_id_mark_locked(struct gdl_buffer *b, bool locked);
+struct gdl_buffer *gdl_id_find(u64 id);
+struct gdl_buffer *gdl_id_next(u64 id, bool locked);
+u64 gdl_id_last(void);
+
 /* dma_track.c: buffers */
 
 enum gdl_kind {
@@ -360,7 +377,8 @@ struct gdl_buffer {
 	bool permitted;				/* X: perms may have some */
 	u8 lock_mode;				/* L: of its holders, GDL_LOCK_NONE: none */
 	struct hlist_head perms;		/* P: gdl_buffer_perm.of_buffer */
-	struct rcu_head rcu;
+	struct gdl_id_chunk *chunk;		/* C: where its id is */
+	struct gdl_buffer *next_removed;	/* X */
 	char comm[TASK_COMM_LEN];		/* C: creator's */
 };
 
@@ -379,11 +397,8 @@ bool gdl_buffer_set_object(struct gdl_buffer *b, const void *object);
 struct gdl_buffer *gdl_buffer_of_object(const void *object);
 void gdl_buffer_object_gone(struct gdl_buffer *b, int live);
 bool gdl_buffer_remove(struct gdl_buffer *b);
-struct gdl_buffer *gdl_buffer_of_claim(u64 id);
 struct gdl_buffer *gdl_buffer_lookup(u64 id);
-u64 gdl_buffer_last_id(void);
 struct gdl_buffer *gdl_buffer_next(u64 id);
-struct gdl_buffer *gdl_buffer_next_locked(u64 id);
 bool gdl_buffer_set_locked(u64 id, bool locked);
 struct gdl_buffer *gdl_buffer_set_permitted(u64 id);
 int gdl_buffer_allocate(u64 agent_id, u64 size, u64 device_id, u64 *id);

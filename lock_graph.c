@@ -172,7 +172,7 @@ static void row_enter(struct gdl_lock_row *row,
  */
 bool gdl_lock_next(struct gdl_lock_row *row, struct pid_namespace *ns)
 {
-	struct gdl_buffer *b = gdl_buffer_next_locked(row->buffer_id);
+	struct gdl_buffer *b = gdl_id_next(row->buffer_id, true);
 	const struct gdl_claim *c = NULL;
 	struct gdl_buffer_lock *lock;
 
@@ -186,7 +186,7 @@ bool gdl_lock_next(struct gdl_lock_row *row, struct pid_namespace *ns)
 			row_fill(row, c, ns);
 		spin_unlock_bh(&gdl_lock_lock);
 		if (!c)
-			b = gdl_buffer_next_locked(b->id + 1);
+			b = gdl_id_next(b->id + 1, true);
 	}
 	return c;
 }

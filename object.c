@@ -320,7 +320,7 @@ bool gdl_dmabuf_export_end(const struct dma_buf *dmabuf, u64 claim)
 	bool ret = false;
 
 	rcu_read_lock();
-	b = claim ? gdl_buffer_of_claim(claim) :
+	b = claim ? gdl_id_find(claim) :
 		    gem_of(dmabuf->priv, dmabuf->size);
 	if (!b)
 		goto out;
@@ -344,7 +344,7 @@ void gdl_dmabuf_export_failed(u64 claim)
 	if (!claim)
 		return;
 	rcu_read_lock();
-	b = gdl_buffer_of_claim(claim);
+	b = gdl_id_find(claim);
 	if (b)
 		gdl_buffer_remove(b);
 	rcu_read_unlock();

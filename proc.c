@@ -531,7 +531,7 @@ static const struct table quotas_table = {
 
 static const struct table allocations_table = {
 	.header = ALLOCATIONS_HEADER,
-	.last_id = gdl_buffer_last_id,
+	.last_id = gdl_id_last,
 	.find = find_buffer,
 	.show = show_buffer,
 };
@@ -548,7 +548,7 @@ static const struct table attachments_table = {
 
 static const struct table locks_table = {
 	.header = "BUFFER KIND MODE STATE AGENT PID COMM AGE_MS BLOCKED_BY\n",
-	.last_id = gdl_buffer_last_id,
+	.last_id = gdl_id_last,
 	.find = find_lock,
 	.show = show_lock,
 	.advance = advance_lock,
