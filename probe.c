@@ -220,8 +220,8 @@ static void stop_refusing(void)
  *
  * Context: May sleep; leaving GDL_POLICY_ENFORCE waits for a grace period of
  * RCU tasks. Takes and releases policy_mutex and probe_mutex.
- * Return: 0; -EBUSY if another user of ftrace (livepatch) changes the calls of a
- * function to be refused, -EOPNOTSUPP if one is not probed, or what ftrace
+ * Return: 0; -EBUSY if ftrace is switched off, or another user of it (livepatch)
+ * changes the calls of a function to be refused, -EOPNOTSUPP if one is not probed, or what ftrace
  * returned: then the policy is as before.
  */
 int gdl_probe_set_policy(enum gdl_policy policy)

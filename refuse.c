@@ -83,7 +83,8 @@ static int set_filter(const struct gdl_refusal *refusals)
  *
  * Context: May sleep. Not armed yet.
  * Return: 0, -EBUSY if another user modifies one of the functions' calls
- * (livepatch), or what ftrace returned.
+ * (livepatch) or ftrace is switched off (sysctl kernel.ftrace_enabled), or what
+ * ftrace returned.
  */
 int gdl_refusal_arm(struct gdl_refusal *refusals)
 {
@@ -93,7 +94,7 @@ int gdl_refusal_arm(struct gdl_refusal *refusals)
 		.func = gdl_refusal_entry,
 		.private = refusals,
 		.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_IPMODIFY |
-			 FTRACE_OPS_FL_RECURSION,
+			 FTRACE_OPS_FL_RECURSION | FTRACE_OPS_FL_PERMANENT,
 	};
 	ret = set_filter(refusals);
 	if (!ret)

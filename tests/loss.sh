@@ -135,11 +135,32 @@ test_observe_0() {
 	rmmod gpu_dma_lock
 }
 
+# What enforces cannot be switched off, and nobody is told that it is on when it is not.
+test_enforce() {
+	switch=/proc/sys/kernel/ftrace_enabled
+	modprobe vgem
+	insmod "$module" policy=enforce
+	fails "enforce: ftrace cannot be switched off" sh -c "echo 0 >$switch"
+	is "$(stat_of canary)" 1 "enforce: the canary sings"
+	echo "policy audit" >"$proc/control"
+	if echo 0 >"$switch"; then
+		fails "ftrace is off: no enforce" sh -c "echo 'policy enforce' >$proc/control"
+		is "$(stat_of policy)" audit "ftrace is off: the policy is as before"
+		echo 1 >"$switch"
+	else
+		skip "this kernel lets nobody switch ftrace off under a probe"
+		skip "so it is never off"
+	fi
+	succeeds "ftrace is on: enforce" sh -c "echo 'policy enforce' >$proc/control"
+	rmmod gpu_dma_lock
+}
+
 modprobe vgem
 silence "ftrace_enabled" /proc/sys/kernel/ftrace_enabled
 silence "kprobes/enabled" /sys/kernel/debug/kprobes/enabled
 silence_at_the_end
 test_no_drm
 test_observe_0
+test_enforce
 is "$(dmesg | grep -cE 'WARNING|BUG:|Oops|Call Trace|general protection')" 0 "no report in the log"
 tap_done
