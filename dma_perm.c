@@ -45,7 +45,14 @@ struct gdl_buffer_perm {
 /* Permissions on buffers come and go under it. */
 static DEFINE_SPINLOCK(perm_lock);
 
-/* Documented in gpu_dma_lock_check.h. */
+/*
+ * Documented in gpu_dma_lock_check.h. Checks on several CPUs do not slow each other
+ * down, since none writes to a cache line that another CPU uses: the counters are
+ * this CPU's (gdl_stats, which a reader only sums), rcu_read_lock() counts in the
+ * task, and finding the agent and its ranges takes no lock and no reference. They
+ * stay until rcu_read_unlock(). Charges and locks, which write to the agent
+ * meanwhile, do so in other lines of it; see struct gdl_agent.
+ */
 int gpu_dma_lock_check(u64 agent_id, u64 addr, u64 size, unsigned int mode)
 {
 	u64 last = addr + size - 1;

@@ -42,6 +42,7 @@
 #define GPU_DMA_LOCK_H
 
 #include <linux/atomic.h>
+#include <linux/cache.h>
 #include <linux/dma-direction.h>
 #include <linux/ftrace.h>
 #include <linux/kernel.h>
@@ -218,8 +219,12 @@ struct gdl_ranges {
 };
 
 struct gdl_agent {
+	/* What a DMA check reads is apart from what charges and locks write. */
+	struct rhash_head node;			/* rhashtable's */
 	u64 id;					/* C */
-	struct gdl_quota quota;
+	struct gdl_ranges ranges;		/* that it may DMA to */
+
+	struct gdl_quota quota ____cacheline_aligned_in_smp;
 	atomic64_t buffers;			/* A */
 	atomic64_t bindings;			/* A */
 	spinlock_t lock;
@@ -229,7 +234,6 @@ struct gdl_agent {
 	struct list_head lock_waiters;		/* L: gdl_claim.of_agent */
 	struct list_head lock_todo;		/* L: of a search in lock_graph.c */
 	u64 lock_search;			/* L: the last search that found it */
-	struct gdl_ranges ranges;		/* that it may DMA to */
 	struct xarray buffer_perms;		/* P, walked under RCU: by buffer id */
 	u64 nr_buffer_perms;			/* P */
 	struct rcu_head rcu;
