@@ -325,15 +325,17 @@ void gdl_agent_reap(void)
 /* Put @agent where it is found; under gdl_agent_mutex, or before anybody can. */
 static int agent_insert(struct gdl_agent *agent)
 {
-	int ret = xa_insert(&agents, agent->id, agent, GFP_KERNEL);
+	int ret = xa_reserve(&agents, agent->id, GFP_KERNEL);
 
 	if (ret)
 		return ret;
+	/* Nobody must see it, and charge to it, if it is not to stay. */
 	ret = rhashtable_insert_fast(&agents_hash, &agent->node, agent_params);
 	if (ret) {
-		xa_erase(&agents, agent->id);
+		xa_release(&agents, agent->id);
 		return ret;
 	}
+	xa_store(&agents, agent->id, agent, 0);
 	nr_agents++;
 	return 0;
 }
@@ -447,7 +449,7 @@ static int agent_create_locked(u64 id, u64 limit)
 	xa_init_flags(&agent->buffer_perms, XA_FLAGS_LOCK_BH);
 	ret = agent_insert(agent);
 	if (ret)
-		kfree_rcu(agent, rcu);
+		kfree(agent);
 	return ret;
 }
 
