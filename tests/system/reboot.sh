@@ -9,10 +9,8 @@
 # shellcheck source=tests/system/state.sh
 . "$(dirname "$0")/state.sh"
 
-# in_slice COMMAND...: as a process of the tenant.
-in_slice() {
-	systemd-run -q --scope --slice=tenants.slice "$@"
-}
+# The start of a command line that makes a process of the tenant.
+in_slice="systemd-run -q --scope --slice=tenants.slice"
 
 has_buffer() {
 	awk -v agent="$1" '$2 == agent && $4 == 65536 { found = 1 } END { exit !found }' "$gpu/allocations"
@@ -20,7 +18,7 @@ has_buffer() {
 
 # A buffer of a process in the slice belongs to the agent that the slice is bound to.
 buffer_of() {
-	in_slice /run/vm/gembuf -d virtio_gpu -s 64K -w &
+	$in_slice /run/vm/gembuf -d virtio_gpu -s 64K -w >/run/buffer 2>&1 &
 	for _ in $(seq 100); do
 		! has_buffer "$1" || break
 		sleep 0.2
@@ -28,11 +26,12 @@ buffer_of() {
 	has_buffer "$1"
 	found=$?
 	kill $!
+	cat /run/buffer
 	return "$found"
 }
 
 too_large() {
-	! in_slice /run/vm/gembuf -d virtio_gpu -s 16M 2>/run/large && grep "quota exceeded" /run/large
+	! $in_slice /run/vm/gembuf -d virtio_gpu -s 16M 2>/run/large && grep "quota exceeded" /run/large
 }
 
 # refused_by ERROR LOG: as docs/secure-boot.md tells of a key that is not trusted.
