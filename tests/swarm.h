@@ -337,10 +337,30 @@ static inline bool swarm_same(const char *what, struct swarm_totals got, struct 
 	return false;
 }
 
+static inline long long swarm_events(void)
+{
+	return swarm_stat("buffers_created") + swarm_stat("buffers_freed");
+}
+
+/* Until buffers neither come nor go: drivers free them some time after their last use. */
+static inline void swarm_rest(void)
+{
+	long long before, now = swarm_events();
+	int i;
+
+	for (i = 0; i < 100; i++) {
+		before = now;
+		usleep(50000);
+		now = swarm_events();
+		if (now == before)
+			return;
+	}
+	bail("buffers come and go all the time");
+}
+
 /*
- * One check: agents, devices, quotas and stats say the same as the rows of
- * allocations, and no line of them has a cell too many or too few. To be
- * called at rest.
+ * One check, at rest: agents, devices, quotas and stats say the same as the rows
+ * of allocations, and no line of them has a cell too many or too few.
  */
 static inline bool swarm_add_up(const char *when)
 {
@@ -349,6 +369,7 @@ static inline bool swarm_add_up(const char *when)
 	bool pass = true;
 	long row;
 
+	swarm_rest();
 	swarm_load(&rows, "allocations");
 	swarm_load(&agents, "agents");
 	swarm_load(&devices, "devices");
