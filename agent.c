@@ -4,7 +4,7 @@
  * against its own quota, against its quota on one device, and against the
  * capacity of that device.
  *
- * An agent is removed in two phases. It is taken out of the array and its bindings
+ * An agent is removed in two phases. It is taken out of the tables and its bindings
  * are dropped; after a grace period whoever found it earlier has published the
  * buffer that he charged to it, and nobody finds it any more. Then it is emptied
  * and freed. See remove_agent() in command.c.
@@ -39,9 +39,12 @@ static struct rhashtable agents_hash;
 DEFINE_MUTEX(gdl_agent_mutex);
 static unsigned int nr_agents;		/* under gdl_agent_mutex */
 
+/* Ids are for users to choose: the high half is folded in, which else would not count. */
 static u32 agent_hash(const void *key, u32 len, u32 seed)
 {
-	return hash_64(*(const u64 *)key ^ seed, 32);
+	u64 id = *(const u64 *)key ^ seed;
+
+	return hash_64(id ^ id >> 32, 32);
 }
 
 static int agent_differs(struct rhashtable_compare_arg *arg, const void *obj)
@@ -333,7 +336,7 @@ static int agent_insert(struct gdl_agent *agent)
 	ret = rhashtable_insert_fast(&agents_hash, &agent->node, agent_params);
 	if (ret) {
 		xa_release(&agents, agent->id);
-		return ret;
+		return -ENOMEM;
 	}
 	xa_store(&agents, agent->id, agent, 0);
 	nr_agents++;

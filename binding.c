@@ -254,6 +254,12 @@ static int bind_locked(struct gdl_agent *agent, struct cgroup *cgrp,
 	return cgrp ? bind_cgroup(agent, cgrp) : bind_pid(agent, pid);
 }
 
+/* A line that its writer's end completes is run when the writer's namespaces are gone. */
+static struct cgroup *find_cgroup(const char *path)
+{
+	return current->nsproxy ? cgroup_get_from_path(path) : ERR_PTR(-ENOENT);
+}
+
 /**
  * gdl_bind_cgroup() - let a cgroup, and those below it, work for an agent
  * @agent_id: the agent's id
@@ -265,7 +271,7 @@ static int bind_locked(struct gdl_agent *agent, struct cgroup *cgrp,
  */
 int gdl_bind_cgroup(u64 agent_id, const char *path)
 {
-	struct cgroup *cgrp = cgroup_get_from_path(path);
+	struct cgroup *cgrp = find_cgroup(path);
 	int ret;
 
 	if (IS_ERR(cgrp))
@@ -328,7 +334,7 @@ static int unbind(u64 agent_id, enum binding_kind kind, u64 key)
  */
 int gdl_unbind_cgroup(u64 agent_id, const char *path)
 {
-	struct cgroup *cgrp = cgroup_get_from_path(path);
+	struct cgroup *cgrp = find_cgroup(path);
 	u64 id;
 
 	if (IS_ERR(cgrp))

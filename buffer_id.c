@@ -172,14 +172,17 @@ void gdl_id_mark_locked(struct gdl_buffer *b, bool locked)
  * gdl_id_find() - find a buffer by its id
  * @id: the id
  *
- * Context: Caller holds rcu_read_lock().
+ * Context: Caller holds rcu_read_lock() or the lock of gdl_buffers.
  * Return: The buffer, which may have no kernel object yet, or NULL.
  */
 struct gdl_buffer *gdl_id_find(u64 id)
 {
 	struct gdl_id_chunk *chunk = xa_load(&gdl_buffers, id / CHUNK_IDS);
 
-	return chunk ? rcu_dereference(chunk->slots[id % CHUNK_IDS]) : NULL;
+	if (!chunk)
+		return NULL;
+	return rcu_dereference_check(chunk->slots[id % CHUNK_IDS],
+				     lockdep_is_held(&gdl_buffers.xa_lock));
 }
 
 static struct gdl_buffer *first_of(const struct gdl_id_chunk *chunk, u64 ids)

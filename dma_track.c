@@ -146,8 +146,8 @@ static void free_waiting(struct work_struct *work)
  * It is freed after a grace period.
  *
  * Context: Any but hard interrupt.
- * Return: Whether this call did it. Of several callers one does: whoever gets it
- * out of the tree.
+ * Return: Whether this call did it. Of several callers one does: whoever takes
+ * its id back.
  */
 bool gdl_buffer_remove(struct gdl_buffer *b)
 {
@@ -205,7 +205,7 @@ static int tree_insert(struct gdl_buffer *b)
 }
 
 /**
- * gdl_buffer_create() - charge a new real buffer and put it into the tree
+ * gdl_buffer_create() - charge a new real buffer and give it an id
  * @kind: its kind
  * @device: where it is
  * @size: bytes
@@ -314,7 +314,7 @@ void gdl_buffer_object_gone(struct gdl_buffer *b, int live)
  * gdl_buffer_lookup() - find a buffer
  * @id: its id
  *
- * Context: Caller holds rcu_read_lock().
+ * Context: Caller holds rcu_read_lock() or the lock of gdl_buffers.
  * Return: The buffer, or NULL.
  */
 struct gdl_buffer *gdl_buffer_lookup(u64 id)
@@ -646,6 +646,8 @@ void gdl_buffer_exit(void)
 		rcu_barrier();
 		flush_work(&free_work);
 	}
+	/* Whoever has freed the last of them may not have returned yet. */
+	flush_work(&free_work);
 	gdl_id_exit();
 	rhashtable_destroy(&objects);
 	kmem_cache_destroy(buffer_cache);

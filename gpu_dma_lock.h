@@ -705,7 +705,7 @@ void gdl_probe_reset_missed(void);
 
 struct gdl_session;
 
-/* Run one line; prints what the writer is to be told into the session. */
+/* Run one line; an id that the writer is to be told goes into the session. */
 typedef int (*gdl_line_fn)(struct gdl_session *session, char *line);
 
 struct gdl_session *gdl_session_open(struct file *file, gdl_line_fn run);

@@ -6,6 +6,7 @@
  * vm: --load --mem 512 --timeout 120
  */
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "swarm.h"
@@ -289,6 +290,23 @@ static void test_odd_opens(void)
 	remove_agents(41, 42);
 }
 
+/* What an exit completes is run without the namespaces that a path is looked up in. */
+static void test_unfinished_at_exit(void)
+{
+	long long before = swarm_stat("commands_failed_at_close");
+	int status;
+
+	if (!fork()) {
+		put(open_control(), "create_agent 43\nbind 43 cgroup:/");
+		_exit(0);
+	}
+	wait(&status);
+	is(swarm_stat("commands_failed_at_close") - before, 1,
+	   "an unfinished bind of a process that exits fails");
+	is(swarm_get("agents", "ID", 43, "BINDINGS"), 0, "and binds nothing");
+	remove_agents(43, 43);
+}
+
 int main(void)
 {
 	device = swarm_device(NULL);
@@ -303,6 +321,7 @@ int main(void)
 	test_command_list();
 	test_results();
 	test_odd_opens();
+	test_unfinished_at_exit();
 	swarm_add_up("at the end");
 	return tap_done();
 }
