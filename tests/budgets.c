@@ -18,11 +18,17 @@
 #define LATITUDE	1.1
 
 /*
- * What is held where a budget cannot be met: the floor that was measured, with the
- * reason. BUDGET_NONE: the budget is held.
+ * What is held where a budget is not met: the floor that was measured.
+ *
+ * Of a life, kprobes take 6 percent themselves, before a handler of ours runs: four
+ * kprobes of 150 instructions and two kretprobes of 390 (scripts/bench life has them
+ * empty).
+ *
+ * Of allocate, 200 are the allocator's: under init_on_alloc it clears each new page of
+ * buffers, byte by byte.
  */
-#define FLOOR_LIFE_PERCENT	BUDGET_NONE
-#define FLOOR_COMMAND		BUDGET_NONE
+#define FLOOR_LIFE_PERCENT	14
+#define FLOOR_ALLOCATE		1800
 
 static void within(double n, double budget, double floor, const char *what)
 {
@@ -83,8 +89,8 @@ static void ledger(void)
 	bytes = bench_slabs() - bytes;
 	within(bytes / (MANY - OF_AGENTS), BUDGET_BYTES, BUDGET_NONE, "bytes of a buffer");
 	many = bench_ledger(COUNT);
-	within(many.allocate, BUDGET_COMMAND, FLOOR_COMMAND, "allocate");
-	within(many.free, BUDGET_COMMAND, FLOOR_COMMAND, "free");
+	within(many.allocate, BUDGET_COMMAND, FLOOR_ALLOCATE, "allocate");
+	within(many.free, BUDGET_COMMAND, BUDGET_NONE, "free");
 	within(read_row(), BUDGET_ROW, BUDGET_NONE, "a row of allocations");
 	grows(many.allocate, few.allocate, "allocate");
 	grows(many.free, few.free, "free");

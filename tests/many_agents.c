@@ -10,6 +10,19 @@
 #define AGENTS		20000
 #define GRACE_SECONDS	3
 
+/* Near, far away, and such that only the high bits differ. */
+static unsigned long long any_id(unsigned long long i)
+{
+	switch (i % 3) {
+	case 0:
+		return i;
+	case 1:
+		return i * 0x100000001;
+	default:
+		return i << 48;
+	}
+}
+
 int main(void)
 {
 	int fd = swarm_open("control", O_WRONLY), i;
@@ -19,9 +32,7 @@ int main(void)
 	for (i = 1; i <= AGENTS; i++) {
 		char line[48];
 
-		/* Every second id is far away. */
-		snprintf(line, sizeof(line), "create_agent %llu\n",
-			 i % 2 ? (unsigned long long)i : i * 0x100000001ULL);
+		snprintf(line, sizeof(line), "create_agent %llu\n", any_id(i));
 		if (write(fd, line, strlen(line)) < 0)
 			bail("%s", line);
 	}
