@@ -57,13 +57,17 @@ full_log()
 	fi
 }
 
-# without_oom LOG: what the kernel says while it chooses whom to kill when memory is
-# out, with a stack, is no report; as many lines as there were remain.
-without_oom()
+# without_memory LOG: what the kernel says, with a stack, when memory is out, and it
+# chooses whom to kill or lets an allocation fail, is no report; as many lines as there
+# were remain.
+without_memory()
 {
 	awk '/invoked oom-killer:/ { oom = 1 }
-		/Out of memory: Killed|Memory cgroup out of memory: Killed|Kernel panic/ { oom = 0 }
-		{ print oom ? "" : $0 }' "$1"
+		/ failed with error -12$|vmalloc error: |page allocation failure: / { failed = 1 }
+		/Out of memory: Killed|Memory cgroup out of memory: Killed/ { oom = 0 }
+		/<\/TASK>/ { failed = 0 }
+		/Kernel panic/ { oom = failed = 0 }
+		{ print oom || failed ? "" : $0 }' "$1"
 }
 
 # report_in LOG: shows LOG from shortly before its first line of trouble on;
@@ -72,7 +76,7 @@ report_in()
 {
 	local first
 
-	first=$(without_oom "$1" | grep -nE "$TROUBLE" | grep -vE "$HARMLESS" | head -n 1 | cut -d : -f 1)
+	first=$(without_memory "$1" | grep -nE "$TROUBLE" | grep -vE "$HARMLESS" | head -n 1 | cut -d : -f 1)
 	[[ $first ]] || return 1
 	tail -n "+$((first > 5 ? first - 5 : 1))" "$1" | head -n 200
 }

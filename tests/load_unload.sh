@@ -160,5 +160,5 @@ go_when_full
 succeeds "the clients live to the end" clients_live
 # shellcheck disable=SC2086 # one word a process
 kill $clients
-is "$(dmesg | grep -cE 'WARNING|BUG:|Oops|Call Trace|general protection')" 0 "no report in the log"
+is "$(reports)" 0 "no report in the log"
 tap_done

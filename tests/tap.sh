@@ -80,6 +80,13 @@ scaled() {
 	echo $((scaled > 0 ? scaled : 1))
 }
 
+# reports: how many lines of trouble the kernel's log has since the test began
+reports() {
+	dmesg | awk '/run-tests: begin / { n = 0 }
+		/WARNING|BUG:|Oops|Call Trace|general protection/ { n++ }
+		END { print n + 0 }'
+}
+
 # tap_done: prints the plan and exits
 tap_done() {
 	echo "1..$tap_count"

@@ -4,7 +4,7 @@
 # lines, that it sorts by keys, follows the window's size, and that however it ends the
 # terminal is as before.
 #
-# vm: --load --gpu virtio --mem 768 --timeout 500
+# vm: -k 6.1 -k 6.12 -k newest --load --gpu virtio --mem 768 --timeout 500
 
 # shellcheck disable=SC2317 # functions are called through succeeds and fails
 . "$(dirname "$0")/tap.sh"
