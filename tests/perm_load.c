@@ -50,7 +50,8 @@ int main(void)
 	note("%d rules are loaded in %llu ms, %llu instructions each", AGENTS * RULES,
 	     took / 1000000, took / (AGENTS * RULES));
 	note("%.1f bytes a rule", bytes / (AGENTS * RULES));
-	ok(bytes / (AGENTS * RULES) <= 32, "they take at most 32 bytes each");
+	/* With few agents, what slabs have in reserve counts too. */
+	ok_in_full(bytes / (AGENTS * RULES) <= 32, "they take at most 32 bytes each");
 	within(bench_check(fd, 1, 0x1000, RULES, STRIDE, true), BUDGET_CHECK_MANY,
 	       "65,536 rules, granted");
 	within(bench_check(fd, AGENTS / 2 + 1, 0x1000, RULES, STRIDE, true), BUDGET_CHECK_MANY,
