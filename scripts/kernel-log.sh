@@ -10,7 +10,7 @@ WARNING:
 KASAN:
 KCSAN:
 UBSAN:
-kmemleak: [0-9]+ new
+unreferenced object
 Call Trace
 general protection
 possible circular locking
