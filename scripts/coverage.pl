@@ -91,7 +91,8 @@ my $failed = share(@sum[0, 1]) < $MINIMUM;
 for my $where (sort keys %missed) {
 	my $why = $reason{$where};
 
+	$failed = 1 unless $why;
 	printf "%s did not run: line %s: %s\n", $where, join(', ', @{$missed{$where}}),
-		$why // 'not explained';
+		$why // 'NOT EXPLAINED';
 }
 exit $failed;
