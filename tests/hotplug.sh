@@ -31,16 +31,6 @@ lost() {
 		"$proc/stats"
 }
 
-# wait_until COMMAND...: true as soon as it is, false after ten seconds
-wait_until() {
-	tries=200
-	until "$@"; do
-		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] || return 1
-		usleep 50000
-	done
-}
-
 is_there() {
 	[ "$(id_of "$1")" ]
 }

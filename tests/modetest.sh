@@ -25,15 +25,6 @@ cell() {
 		NR > 1 && $k == pid { print $c; exit }' "$proc/$1"
 }
 
-wait_until() {
-	tries=200
-	until "$@"; do
-		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] || return 1
-		usleep 50000
-	done
-}
-
 has_rows() {
 	[ "$(count "$1")" -ge "$2" ]
 }

@@ -80,6 +80,16 @@ scaled() {
 	echo $((scaled > 0 ? scaled : 1))
 }
 
+# wait_until COMMAND...: true as soon as it is, false after ten seconds
+wait_until() {
+	tries=200
+	until "$@"; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || return 1
+		usleep 50000
+	done
+}
+
 # reports: how many lines of trouble the kernel's log has since the test began
 reports() {
 	dmesg | awk '/run-tests: begin / { n = 0 }

@@ -62,15 +62,6 @@ cell() {
 		NR > 1 && $k == id { print $c; exit }' "$proc/$1"
 }
 
-wait_until() {
-	tries=200
-	until "$@"; do
-		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] || return 1
-		usleep 50000
-	done
-}
-
 has_buffers() {
 	[ "$(awk 'NR > 1' "$proc/allocations" | wc -l)" = "$1" ]
 }

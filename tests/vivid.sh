@@ -30,15 +30,6 @@ lost() {
 		"$proc/stats"
 }
 
-wait_until() {
-	tries=200
-	until "$@"; do
-		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] || return 1
-		usleep 50000
-	done
-}
-
 has_rows() {
 	[ "$(rows "$1")" -ge "$2" ]
 }
