@@ -7,6 +7,7 @@
 
 # shellcheck disable=SC2317 # functions are called through succeeds and fails
 . "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/client.sh"
 
 proc=/proc/swarm/gpu
 
@@ -49,17 +50,6 @@ has_rows() {
 
 has_used() {
 	[ "$(cell "$1" USED)" = "$2" ]
-}
-
-start_client() {
-	gembuf "$@" -e -w >/tmp/client 2>&1 &
-	client=$!
-	wait_until grep -q ready /tmp/client || bail "no client: $(cat /tmp/client)"
-}
-
-stop_client() {
-	kill "$client"
-	wait "$client" 2>/dev/null
 }
 
 # QEMU takes a device away when the guest lets go of it.
@@ -111,9 +101,7 @@ test_in_use() {
 	# The text console may have a buffer there.
 	console=$(cell "$id" USED)
 	# bochs exports no dma-buf on older kernels.
-	gembuf -d bochs-drm -n 2 -s 64K -w >/tmp/client 2>&1 &
-	client=$!
-	wait_until grep -q ready /tmp/client || bail "no client: $(cat /tmp/client)"
+	start_client -d bochs-drm -n 2 -s 64K
 	echo "allocate 5 4096 $id" >"$proc/control"
 	is "$(($(cell "$id" USED) - console))" 135168 "in use: two buffers and a ledger buffer are charged"
 	is "$(unplug)" "" "in use: it is taken away"
@@ -141,7 +129,7 @@ test_virtio() {
 	[ "$now" -gt "$last" ]
 	ok $? "its id is new: $now"
 	console=$(cell "$now" USED)
-	start_client -d virtio_gpu -n 3 -s 64K
+	start_client -d virtio_gpu -n 3 -s 64K -e
 	is "$(($(cell "$now" USED) - console))" 196608 "its buffers are charged to it"
 	stop_client
 	succeeds "and go" wait_until has_used "$now" "$console"

@@ -7,6 +7,7 @@
 
 # shellcheck disable=SC2317 # functions are called through succeeds and fails
 . "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/client.sh"
 
 module=/gpu_dma_lock.ko
 proc=/proc/swarm/gpu
@@ -57,11 +58,9 @@ wait_for_rows() {
 }
 
 tracking_works() {
-	gembuf -n 3 -e -w >/tmp/client 2>&1 &
-	client=$!
+	start_client -n 3 -e
 	is "$(wait_for_rows 3)" 3 "$1: three vgem buffers have three rows"
-	kill "$client"
-	wait "$client" 2>/dev/null
+	stop_client
 	is "$(wait_for_rows 0)" 0 "$1: which go with their client"
 }
 

@@ -7,6 +7,7 @@
 
 # shellcheck disable=SC2317 # functions are called through succeeds and fails
 . "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/client.sh"
 
 module=/gpu_dma_lock.ko
 proc=/proc/swarm/gpu
@@ -130,9 +131,7 @@ go_with_open_control() {
 # Ledger buffers, agents and real buffers are there when it goes.
 go_when_full() {
 	insmod "$module" || bail "insmod"
-	gembuf -n 100 -e -w >/tmp/held &
-	holder=$!
-	until grep -q ready /tmp/held; do usleep 100000; done
+	start_client -n 100 -e
 	device=$(awk 'NR > 1 && $1 != "-" { print $1; exit }' "$proc/devices")
 	for agent in $(seq 50); do
 		echo "create_agent $agent 1G"
@@ -140,8 +139,7 @@ go_when_full() {
 	done >"$proc/control"
 	is "$(awk '$5 == "ledger"' "$proc/allocations" | wc -l)" 50 "with 50 ledger buffers"
 	succeeds "the module goes" rmmod gpu_dma_lock
-	kill "$holder"
-	wait "$holder" 2>/dev/null
+	stop_client
 	is "$(leftovers)" "" "nothing is left"
 	succeeds "it comes back" insmod "$module"
 	is "$(awk '$5 == "ledger"' "$proc/allocations" | wc -l)" 0 "without ledger buffers"

@@ -10,6 +10,7 @@
 
 # shellcheck disable=SC2317 # functions are called through succeeds and fails
 . "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/client.sh"
 
 module=/gpu_dma_lock.ko
 proc=/proc/swarm/gpu
@@ -56,12 +57,7 @@ silence() {
 	echo 0 >"$2"
 	is "$(stat_of canary)" 0 "$1: the canary is silent"
 	is "$(stat_of totals_may_be_short)" 1 "$1: so totals may be short"
-	gembuf -n 3 -e -w >/tmp/client 2>&1 &
-	client=$!
-	for _ in $(seq 100); do
-		grep -q ready /tmp/client && break
-		usleep 50000
-	done
+	start_client -n 3 -e
 	is "$(rows allocations)" 0 "$1: buffers made now are missed"
 	echo 1 >"$2"
 	is "$(stat_of canary)" 1 "$1: the canary sings again"
@@ -70,8 +66,7 @@ silence() {
 	is "$(stat_of totals_may_be_short)" 1 "$1: a reset does not hide that"
 	gembuf -n 2 -e >/dev/null
 	is "$(stat_of buffers_created)" 2 "$1: what is made now is seen"
-	kill "$client"
-	wait "$client" 2>/dev/null
+	stop_client
 	usleep 300000
 	is "$(rows allocations)" 0 "$1: the end of what was missed is no row"
 	is "$(stat_of charged_bytes)" 0 "$1: and charges nothing"
@@ -81,15 +76,9 @@ silence() {
 # Buffers whose end is missed stay: that is what the mark is for.
 silence_at_the_end() {
 	insmod "$module"
-	gembuf -n 3 -e -w >/tmp/client 2>&1 &
-	client=$!
-	for _ in $(seq 100); do
-		[ "$(rows allocations)" = 3 ] && break
-		usleep 50000
-	done
+	start_client -n 3 -e
 	echo 0 >/sys/kernel/debug/kprobes/enabled
-	kill "$client"
-	wait "$client" 2>/dev/null
+	stop_client
 	usleep 300000
 	is "$(stat_of canary)" 0 "frees are missed: the canary is silent"
 	is "$(rows allocations)" 3 "frees are missed: so rows stay"

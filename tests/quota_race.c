@@ -21,6 +21,7 @@
 #define SECONDS		scaled(10)
 #define CHANGES		scaled(1000)
 #define CHANGE_MICROSECONDS 2000
+#define CLOSE_SECONDS	60
 #define GONE_SECONDS	30
 
 struct shared {
@@ -151,13 +152,21 @@ static void kill_race(void)
 		client_stop(&clients[i], SIGKILL);
 }
 
-/* Looks at what is used until the time is up; returns the most. */
+static bool close_to_quota(void)
+{
+	return agent_1("PEAK") > QUOTA - 65536;
+}
+
+/*
+ * Looks at what is used until the time is up, and the quota has been near: a slow machine
+ * takes its time. Returns the most.
+ */
 static __u64 watch(int seconds, long *looks)
 {
-	time_t end = time(NULL) + seconds;
+	time_t end = time(NULL) + seconds, last = end + CLOSE_SECONDS;
 	__u64 used, most = 0;
 
-	for (*looks = 0; time(NULL) < end; ++*looks) {
+	for (*looks = 0; time(NULL) < end || (!close_to_quota() && time(NULL) < last); ++*looks) {
 		used = agent_1("USED");
 		if (used > most)
 			most = used;
@@ -179,7 +188,7 @@ static void test_enforced(int seconds)
 	ok(most <= QUOTA, "used, looked at %ld times, is never over the quota: %llu", looks, most);
 	kill_race();
 	ok(agent_1("PEAK") <= QUOTA, "the peak, %llu, is not either", agent_1("PEAK"));
-	ok(agent_1("PEAK") > QUOTA - 65536, "but close to it");
+	ok(close_to_quota(), "but close to it");
 	note("%lld buffers made, %lld refused", (long long)shared->made,
 	     (long long)shared->refused);
 	ok_in_full(shared->made > 100 && shared->refused > 100, "there was a race for the limit");

@@ -8,6 +8,7 @@
 
 # shellcheck disable=SC2317 # functions are called through succeeds and fails
 . "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/client.sh"
 
 proc=/proc/swarm/gpu
 cgroups=/sys/fs/cgroup
@@ -320,19 +321,13 @@ test_quiet_status() {
 	unload
 }
 
-# A buffer of virtio-gpu's that vgem imports, of the agent that this shell is bound to
-start_client() {
-	gembuf -d virtio_gpu -s 1M -i vgem -w >/tmp/client 2>&1 &
-	client=$!
-	wait_until grep -q ready /tmp/client || bail "$(cat /tmp/client)"
-}
-
 test_buffer() {
 	load
 	mkdir -p $cgroups/tool
 	echo $$ >$cgroups/tool/cgroup.procs
 	control "create_agent 7 1200K" "create_agent 8" "bind 7 cgroup:/tool"
-	start_client
+	# A buffer of virtio-gpu's that vgem imports, of the agent that this shell is bound to
+	start_client -d virtio_gpu -s 1M -i vgem
 	buffer=$(awk 'NR == 2 { print $1 }' $proc/allocations)
 	control "lock $buffer 7 shared" "grant 8 buf=$buffer r"
 	echo "lock $buffer 8 exclusive 60000" >$proc/control &
@@ -391,8 +386,7 @@ test_denied() {
 	echo >/sys/kernel/tracing/set_event
 	echo >/sys/kernel/tracing/trace
 	echo $$ >$cgroups/cgroup.procs
-	kill "$client"
-	wait "$client" 2>/dev/null
+	stop_client
 	wait_until has_buffers 0
 	unload
 	wait_until rmdir $cgroups/tool
