@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * 20,000 agents: all are shown, and the module goes with all of them at once.
+ * 20,000 agents, in full: all are shown, and the module goes with all of them at once.
  *
  * vm: --load --gpu none --mem 512 --timeout 200
  */
 #define _GNU_SOURCE
 #include "perm.h"
 
-#define AGENTS		20000
+#define AGENTS		(1000 + scaled(19000))
 #define GRACE_SECONDS	3
 
 /* Near, far away, and such that only the high bits differ. */
