@@ -2,6 +2,13 @@
 # shellcheck shell=bash
 # What a kernel log says about a run; sourced after lib.sh.
 
+# stall_arguments: for the kernel. A guest whose host is busy, or stops for a while, may
+# rightly seem to stand still; two minutes are a bug.
+stall_arguments()
+{
+	echo watchdog_thresh=60 workqueue.watchdog_thresh=120 rcupdate.rcu_cpu_stall_timeout=120
+}
+
 # Lines that mean trouble, as extended regular expressions, one a line.
 TROUBLE='Kernel panic
 WARNING:
