@@ -9,6 +9,7 @@ use warnings;
 use JSON::PP;
 
 my $MINIMUM = 90;
+my $UNEXPLAINED = 1;	# chance decides of some lines, where processes race
 my ($build, $explained_file, @files) = @ARGV;
 my (%lines, %branches, %function);
 
@@ -87,12 +88,13 @@ for my $name (sort keys %lines) {
 }
 printf "%-20s %4d/%4d %4.0f %% %5d/%5d %4.0f %%\n", 'all', @sum[0, 1], share(@sum[0, 1]),
 	@sum[2, 3], share(@sum[2, 3]);
-my $failed = share(@sum[0, 1]) < $MINIMUM;
+my $unexplained = 0;
 for my $where (sort keys %missed) {
 	my $why = $reason{$where};
 
-	$failed = 1 unless $why;
+	$unexplained += @{$missed{$where}} unless $why;
 	printf "%s did not run: line %s: %s\n", $where, join(', ', @{$missed{$where}}),
 		$why // 'NOT EXPLAINED';
 }
-exit $failed;
+printf "not explained: %.1f %%\n", share($unexplained, $sum[1]);
+exit(share(@sum[0, 1]) < $MINIMUM || share($unexplained, $sum[1]) > $UNEXPLAINED);
