@@ -16,7 +16,7 @@
 #include "life.h"
 #include "lock.h"
 
-#define SECONDS		scaled(90)
+#define SECONDS		(5 + scaled(85))
 #define BUFFERS		16	/* of a client at a time */
 #define AGENTS		8
 #define PIECE_MAX	65536
