@@ -1,56 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Commands: the grammar of the writable files. A write is cut into lines, a
- * line into words, and the words are checked before anything is locked.
- *
- * How writes become lines is described at gdl_session_write().
+ * Commands: the grammar of the writable files. A line is cut into words, and the
+ * words are checked before anything is locked.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/capability.h>
 #include <linux/ctype.h>
-#include <linux/fs.h>
 #include <linux/kstrtox.h>
-#include <linux/minmax.h>
 #include <linux/mm.h>
-#include <linux/mutex.h>
 #include <linux/overflow.h>
-#include <linux/sched/signal.h>
-#include <linux/slab.h>
+#include <linux/rcupdate.h>
 #include <linux/string.h>
-#include <linux/uaccess.h>
-#include <linux/user_namespace.h>
 
 #include "gpu_dma_lock.h"
 #include "gpu_dma_lock_check.h"
 
-#define LINE_MAX_LEN	4095
-#define WRITE_MAX_LEN	SZ_64K
-
-/* A write up to this long is copied to the stack. */
-#define SHORT_WRITE_LEN	79
-
-/* The most that a result reads as: an id or an error, and a newline. */
-#define RESULT_MAX_LEN	32
-
 #define WORDS_MAX	6
-
-/* An open file that is written to. */
-struct gdl_session {
-	gdl_line_fn run;			/* C */
-	bool may_command;			/* C: its opener may */
-	struct mutex mutex;			/* protects all that follows */
-	bool written;
-	bool closing;
-	s64 result;				/* of the command that runs: an id, or 0 */
-	s64 *results;				/* of the last write: ids, 0, or errors */
-	size_t nr_results, max_results;
-	size_t read_result;			/* the next one to be read */
-	size_t read_pos;			/* in that one, or in the list of commands */
-	size_t rest_len;			/* of a line not ended yet */
-	char rest[LINE_MAX_LEN + 1];
-};
 
 static bool is_blank(char c)
 {
@@ -116,7 +82,7 @@ static int parse_limit(char *word, u64 *limit)
 	return parse_bytes(word, limit);
 }
 
-static int cmd_create_agent(struct gdl_session *session, int argc, char **argv)
+static int cmd_create_agent(struct gdl_reply *reply, int argc, char **argv)
 {
 	u64 id, limit = GDL_UNLIMITED;
 	int ret = parse_u64(argv[1], &id);
@@ -151,7 +117,7 @@ static int remove_agent(u64 id)
 	return 0;
 }
 
-static int cmd_remove_agent(struct gdl_session *session, int argc, char **argv)
+static int cmd_remove_agent(struct gdl_reply *reply, int argc, char **argv)
 {
 	u64 id;
 	int ret = parse_u64(argv[1], &id);
@@ -174,12 +140,12 @@ static int set_quota(int argc, char **argv)
 	return ret ?: gdl_agent_set_device_quota(id, limit, device);
 }
 
-static int cmd_set_quota(struct gdl_session *session, int argc, char **argv)
+static int cmd_set_quota(struct gdl_reply *reply, int argc, char **argv)
 {
 	return set_quota(argc - 1, argv + 1);
 }
 
-static int cmd_set_capacity(struct gdl_session *session, int argc, char **argv)
+static int cmd_set_capacity(struct gdl_reply *reply, int argc, char **argv)
 {
 	u64 device, limit;
 	int ret = parse_u64(argv[1], &device);
@@ -189,7 +155,7 @@ static int cmd_set_capacity(struct gdl_session *session, int argc, char **argv)
 	return ret ?: gdl_device_set_capacity(device, limit);
 }
 
-static int cmd_allocate(struct gdl_session *session, int argc, char **argv)
+static int cmd_allocate(struct gdl_reply *reply, int argc, char **argv)
 {
 	u64 agent, size, device, id;
 	int ret = parse_u64(argv[1], &agent);
@@ -203,11 +169,11 @@ static int cmd_allocate(struct gdl_session *session, int argc, char **argv)
 	if (!ret)
 		ret = gdl_buffer_allocate(agent, size, device, &id);
 	if (!ret)
-		session->result = id;
+		reply->id = id;
 	return ret;
 }
 
-static int cmd_free(struct gdl_session *session, int argc, char **argv)
+static int cmd_free(struct gdl_reply *reply, int argc, char **argv)
 {
 	u64 id;
 	int ret = parse_u64(argv[1], &id);
@@ -282,21 +248,20 @@ static int change_binding(char **argv,
 	return path ? cgroup(agent, path) : process(agent, pid);
 }
 
-static int cmd_bind(struct gdl_session *session, int argc, char **argv)
+static int cmd_bind(struct gdl_reply *reply, int argc, char **argv)
 {
 	return change_binding(argv, gdl_bind_cgroup, gdl_bind_pid);
 }
 
-static int cmd_unbind(struct gdl_session *session, int argc, char **argv)
+static int cmd_unbind(struct gdl_reply *reply, int argc, char **argv)
 {
 	return change_binding(argv, gdl_unbind_cgroup, gdl_unbind_pid);
 }
 
-static int cmd_lock(struct gdl_session *session, int argc, char **argv)
+static int cmd_lock(struct gdl_reply *reply, int argc, char **argv)
 {
 	u64 buffer, agent, timeout = U64_MAX;
-	/* Who closes the file may be exiting: nothing could end his wait. */
-	bool nowait = session->closing ||
+	bool nowait = !reply->may_wait ||
 		      (argc > 4 && !strcmp(argv[4], "nowait"));
 	int ret, mode;
 
@@ -311,7 +276,7 @@ static int cmd_lock(struct gdl_session *session, int argc, char **argv)
 	return ret ?: gdl_lock(buffer, agent, mode, nowait, timeout);
 }
 
-static int cmd_unlock(struct gdl_session *session, int argc, char **argv)
+static int cmd_unlock(struct gdl_reply *reply, int argc, char **argv)
 {
 	u64 buffer, agent;
 	int ret = parse_ids(argv, &buffer, &agent);
@@ -405,12 +370,12 @@ static int change_perm(char *agent_word, char *target_word,
 				    create);
 }
 
-static int cmd_grant(struct gdl_session *session, int argc, char **argv)
+static int cmd_grant(struct gdl_reply *reply, int argc, char **argv)
 {
 	return change_perm(argv[1], argv[2], argv[3], false);
 }
 
-static int cmd_revoke(struct gdl_session *session, int argc, char **argv)
+static int cmd_revoke(struct gdl_reply *reply, int argc, char **argv)
 {
 	struct perm_target target;
 	u64 agent;
@@ -436,7 +401,7 @@ static int check_range(u64 agent, u64 start, u64 last, unsigned int mode)
 	return ret ?: gpu_dma_lock_check(agent, U64_MAX, 1, mode);
 }
 
-static int cmd_check(struct gdl_session *session, int argc, char **argv)
+static int cmd_check(struct gdl_reply *reply, int argc, char **argv)
 {
 	struct perm_target target;
 	unsigned int mode;
@@ -456,8 +421,7 @@ static int cmd_check(struct gdl_session *session, int argc, char **argv)
 	return check_range(agent, target.start, target.last, mode);
 }
 
-static int cmd_create_context(struct gdl_session *session, int argc,
-			      char **argv)
+static int cmd_create_context(struct gdl_reply *reply, int argc, char **argv)
 {
 	u64 agent, device, id;
 	int ret = parse_ids(argv, &agent, &device);
@@ -465,12 +429,11 @@ static int cmd_create_context(struct gdl_session *session, int argc,
 	if (!ret)
 		ret = gdl_context_declare(agent, device, &id);
 	if (!ret)
-		session->result = id;
+		reply->id = id;
 	return ret;
 }
 
-static int cmd_destroy_context(struct gdl_session *session, int argc,
-			       char **argv)
+static int cmd_destroy_context(struct gdl_reply *reply, int argc, char **argv)
 {
 	u64 id;
 	int ret = parse_u64(argv[1], &id);
@@ -478,8 +441,7 @@ static int cmd_destroy_context(struct gdl_session *session, int argc,
 	return ret ?: gdl_context_destroy(id);
 }
 
-static int cmd_switch_context(struct gdl_session *session, int argc,
-			      char **argv)
+static int cmd_switch_context(struct gdl_reply *reply, int argc, char **argv)
 {
 	u64 device, id;
 	int ret = parse_ids(argv, &device, &id);
@@ -487,14 +449,14 @@ static int cmd_switch_context(struct gdl_session *session, int argc,
 	return ret ?: gdl_context_switch(device, id);
 }
 
-static int cmd_policy(struct gdl_session *session, int argc, char **argv)
+static int cmd_policy(struct gdl_reply *reply, int argc, char **argv)
 {
 	int policy = match_string(gdl_policy_names, GDL_NR_POLICIES, argv[1]);
 
 	return policy < 0 ? -EINVAL : gdl_probe_set_policy(policy);
 }
 
-static int cmd_reset_stats(struct gdl_session *session, int argc, char **argv)
+static int cmd_reset_stats(struct gdl_reply *reply, int argc, char **argv)
 {
 	gdl_stats_reset();
 	gdl_probe_reset_missed();
@@ -506,7 +468,7 @@ static const struct command {
 	const char *name;
 	const char *args;
 	int min_args, max_args;
-	int (*run)(struct gdl_session *session, int argc, char **argv);
+	int (*run)(struct gdl_reply *reply, int argc, char **argv);
 } commands[] = {
 	{ "create_agent", " ID [QUOTA]", 1, 2, cmd_create_agent },
 	{ "remove_agent", " ID", 1, 1, cmd_remove_agent },
@@ -551,14 +513,14 @@ static int split(char *line, char **argv)
 
 /**
  * gdl_command_control() - run a line of the file control
- * @session: receives the result
+ * @reply: receives an id that the writer is to be told; says whether he can wait
  * @line: the line, without its newline; blank lines do nothing
  *
  * Context: May sleep.
  * Return: 0, -EINVAL not a command or not its arguments, -ERANGE a number does
  * not fit, or what the command returned.
  */
-int gdl_command_control(struct gdl_session *session, char *line)
+int gdl_command_control(struct gdl_reply *reply, char *line)
 {
 	const struct command *command;
 	char *argv[WORDS_MAX];
@@ -574,21 +536,21 @@ int gdl_command_control(struct gdl_session *session, char *line)
 		if (argc - 1 < command->min_args ||
 		    argc - 1 > command->max_args)
 			return -EINVAL;
-		return command->run(session, argc, argv);
+		return command->run(reply, argc, argv);
 	}
 	return -EINVAL;
 }
 
 /**
  * gdl_command_quota() - run a line of the file quotas: AGENT BYTES|max [DEVICE]
- * @session: not used
+ * @reply: not used
  * @line: the line, without its newline; blank lines do nothing
  *
  * Context: May sleep.
  * Return: 0, -EINVAL malformed, -ERANGE a number does not fit, -ENODEV,
  * -ENOSPC with GDL_AGENTS_MAX agents, -ENOMEM.
  */
-int gdl_command_quota(struct gdl_session *session, char *line)
+int gdl_command_quota(struct gdl_reply *reply, char *line)
 {
 	char *argv[WORDS_MAX];
 	int argc = split(line, argv);
@@ -603,7 +565,7 @@ int gdl_command_quota(struct gdl_session *session, char *line)
 /**
  * gdl_command_perm() - run a line of the file dma_permissions:
  * AGENT:RANGE|buf=ID:MODE
- * @session: not used
+ * @reply: not used
  * @line: the line, without its newline; blank lines do nothing
  *
  * An unknown agent is created.
@@ -613,7 +575,7 @@ int gdl_command_quota(struct gdl_session *session, char *line)
  * -ENOENT nothing to revoke, or no such buffer, -ENOSPC with GDL_PERMS_MAX rules
  * of the agent or GDL_AGENTS_MAX agents, -ENOMEM.
  */
-int gdl_command_perm(struct gdl_session *session, char *line)
+int gdl_command_perm(struct gdl_reply *reply, char *line)
 {
 	char *argv[WORDS_MAX], *target, *mode;
 	int argc = split(line, argv);
@@ -631,300 +593,22 @@ int gdl_command_perm(struct gdl_session *session, char *line)
 	return change_perm(argv[0], target, mode, true);
 }
 
-static int results_make_room(struct gdl_session *session)
-{
-	size_t max = session->max_results;
-	s64 *results;
-
-	if (session->nr_results < max)
-		return 0;
-	max = max ? max * 2 : 16;
-	results = kvmalloc_array(max, sizeof(*results), GFP_KERNEL);
-	if (!results)
-		return -ENOMEM;
-	if (session->nr_results)
-		memcpy(results, session->results, session->nr_results * sizeof(*results));
-	kvfree(session->results);
-	session->results = results;
-	session->max_results = max;
-	return 0;
-}
-
-static bool all_blank(const char *line, size_t len)
-{
-	while (len && is_blank(*line)) {
-		line++;
-		len--;
-	}
-	return !len;
-}
-
-/* Run one line of @len bytes at @line, which is writable and has room for NUL. */
-static int run_line(struct gdl_session *session, char *line, size_t len)
-{
-	int ret;
-
-	if (fatal_signal_pending(current))
-		return -EINTR;
-	ret = results_make_room(session);
-	if (ret)
-		return ret;
-	if (all_blank(line, len))
-		return 0;
-	gdl_stat_inc(GDL_STAT_COMMANDS);
-	session->result = 0;
-	line[len] = '\0';
-	ret = strlen(line) == len ? session->run(session, line) : -EINVAL;
-	if (ret)
-		gdl_stat_inc(GDL_STAT_COMMANDS_FAILED);
-	session->results[session->nr_results++] = ret ?: session->result;
-	return ret;
-}
-
-/* Append to the unfinished line; drop it, -E2BIG, if that makes it too long. */
-static int rest_append(struct gdl_session *session, const char *buf, size_t len)
-{
-	if (session->rest_len + len > LINE_MAX_LEN) {
-		session->rest_len = 0;
-		return -E2BIG;
-	}
-	memcpy(session->rest + session->rest_len, buf, len);
-	session->rest_len += len;
-	return 0;
-}
-
-static int run_rest(struct gdl_session *session)
-{
-	size_t len = session->rest_len;
-
-	session->rest_len = 0;
-	return run_line(session, session->rest, len);
-}
-
-/*
- * Run the line at @buf, of @len bytes and ended by a newline, behind what
- * earlier writes left of it.
- */
-static int run_ended_line(struct gdl_session *session, char *buf, size_t len)
-{
-	int ret;
-
-	if (!session->rest_len && len <= LINE_MAX_LEN)
-		return run_line(session, buf, len);
-	ret = rest_append(session, buf, len);
-	return ret ?: run_rest(session);
-}
-
-/* What is behind the last newline of a write. */
-static int take_rest(struct gdl_session *session, char *buf, size_t len,
-		     bool alone)
-{
-	int ret = rest_append(session, buf, len);
-
-	if (ret)
-		return ret;
-	return alone ? run_rest(session) : 0;
-}
-
-/* Run the lines in @buf; return how many bytes were taken, or an error. */
-static ssize_t run_lines(struct gdl_session *session, char *buf, size_t len,
-			 bool cut)
-{
-	bool first = !session->written;
-	size_t done = 0;
-	char *newline;
-	int ret = 0;
-
-	session->written = true;
-	while (done < len) {
-		newline = memchr(buf + done, '\n', len - done);
-		if (!newline)
-			break;
-		ret = run_ended_line(session, buf + done,
-				     newline - (buf + done));
-		if (ret)
-			return done ?: ret;
-		done = newline - buf + 1;
-		cond_resched();
-	}
-	if (done == len)
-		return done;
-	if (cut && done)
-		return done;
-	ret = take_rest(session, buf + done, len - done, first && !done);
-	if (ret)
-		return done ?: ret;
-	return len;
-}
-
 /**
- * gdl_session_open() - begin to take commands from an open file
- * @file: the file
- * @run: runs one line of it
+ * gdl_command_usage() - list the commands and their arguments
+ * @text: receives one line a command
+ * @size: its size; PAGE_SIZE is enough
  *
- * Context: May sleep.
- * Return: The session, or NULL if there was no memory.
+ * Context: Any.
+ * Return: The list's length.
  */
-struct gdl_session *gdl_session_open(struct file *file, gdl_line_fn run)
+size_t gdl_command_usage(char *text, size_t size)
 {
-	struct gdl_session *session = kzalloc(sizeof(*session),
-					      GFP_KERNEL_ACCOUNT);
-
-	if (!session)
-		return NULL;
-	mutex_init(&session->mutex);
-	session->may_command = file_ns_capable(file, &init_user_ns, CAP_SYS_ADMIN);
-	session->run = run;
-	return session;
-}
-
-/**
- * gdl_session_close() - end a session; runs a line that was never ended
- * @session: from gdl_session_open()
- *
- * A lock in that line is not waited for.
- *
- * Context: May sleep.
- */
-void gdl_session_close(struct gdl_session *session)
-{
-	session->closing = true;
-	if (session->rest_len && run_rest(session))
-		gdl_stat_inc(GDL_STAT_COMMANDS_FAILED_AT_CLOSE);
-	kvfree(session->results);
-	mutex_destroy(&session->mutex);
-	kfree(session);
-}
-
-static ssize_t write_locked(struct gdl_session *session,
-			    const char __user *buf, size_t count)
-{
-	size_t len = min_t(size_t, count, WRITE_MAX_LEN);
-	char on_stack[SHORT_WRITE_LEN + 1];
-	char *lines = on_stack;
-	ssize_t ret;
-
-	lockdep_assert_held(&session->mutex);
-	/* One byte more, for the NUL behind a last line without a newline. */
-	if (len > SHORT_WRITE_LEN)
-		lines = kvmalloc(len + 1, GFP_KERNEL);
-	if (!lines)
-		return -ENOMEM;
-	ret = -EFAULT;
-	if (!copy_from_user(lines, buf, len)) {
-		session->nr_results = 0;
-		session->read_result = 0;
-		session->read_pos = 0;
-		ret = run_lines(session, lines, len, len < count);
-	}
-	if (lines != on_stack)
-		kvfree(lines);
-	return ret;
-}
-
-/**
- * gdl_session_write() - take a write to the file
- * @session: from gdl_session_open()
- * @buf: the lines
- * @count: bytes
- *
- * The lines run in order, up to the first that fails. Of a write over 64 KiB
- * the whole lines within its first 64 KiB are taken. What is behind the last
- * newline waits for its rest in the next write, or for the close; but a first
- * write without any newline runs at once.
- *
- * Context: May sleep.
- * Return: How many bytes were taken: whole lines that succeeded, and a rest
- * that was kept. If the first line failed, its error; -EPERM if the opener of
- * the file lacks CAP_SYS_ADMIN, -E2BIG if that line is over 4095 bytes,
- * -EINTR, -EFAULT, -ENOMEM.
- */
-ssize_t gdl_session_write(struct gdl_session *session, const char __user *buf,
-			  size_t count)
-{
-	ssize_t ret;
-
-	if (!session->may_command)
-		return -EPERM;
-	if (!count)
-		return 0;
-	if (mutex_lock_killable(&session->mutex))
-		return -EINTR;
-	ret = write_locked(session, buf, count);
-	mutex_unlock(&session->mutex);
-	return ret;
-}
-
-static ssize_t read_usage(struct gdl_session *session, char __user *buf, size_t count)
-{
-	char *usage = kmalloc(PAGE_SIZE, GFP_KERNEL);
-	loff_t pos = session->read_pos;
+	const struct command *command;
 	size_t len = 0;
-	ssize_t ret;
-	int i;
 
-	if (!usage)
-		return -ENOMEM;
-	for (i = 0; i < ARRAY_SIZE(commands); i++)
-		len += scnprintf(usage + len, PAGE_SIZE - len, "%s%s\n",
-				 commands[i].name, commands[i].args);
-	ret = simple_read_from_buffer(buf, count, &pos, usage, len);
-	session->read_pos = pos;
-	kfree(usage);
-	return ret;
-}
-
-static size_t print_result(char *text, s64 result)
-{
-	if (result < 0)
-		return scnprintf(text, RESULT_MAX_LEN, "%pe\n", ERR_PTR(result));
-	if (!result)
-		return scnprintf(text, RESULT_MAX_LEN, "ok\n");
-	return scnprintf(text, RESULT_MAX_LEN, "%lld\n", result);
-}
-
-/* Results are made text only when they are read, which most never are. */
-static ssize_t read_results(struct gdl_session *session, char __user *buf, size_t count)
-{
-	char text[RESULT_MAX_LEN];
-	size_t len, n, done = 0;
-
-	while (done < count && session->read_result < session->nr_results) {
-		len = print_result(text, session->results[session->read_result]);
-		n = min(len - session->read_pos, count - done);
-		if (copy_to_user(buf + done, text + session->read_pos, n))
-			return done ?: -EFAULT;
-		done += n;
-		session->read_pos += n;
-		if (session->read_pos < len)
-			continue;
-		session->read_result++;
-		session->read_pos = 0;
-	}
-	return done;
-}
-
-/**
- * gdl_session_read() - read the results of the last write
- * @session: from gdl_session_open()
- * @buf: receives them
- * @count: bytes at most
- *
- * One line a command: what it printed, "ok", or its error. Where nothing was
- * written yet: the list of commands.
- *
- * Context: May sleep.
- * Return: How many bytes were read, 0 at the end; -EINTR, -EFAULT, -ENOMEM.
- */
-ssize_t gdl_session_read(struct gdl_session *session, char __user *buf,
-			 size_t count)
-{
-	ssize_t ret;
-
-	if (mutex_lock_killable(&session->mutex))
-		return -EINTR;
-	ret = session->written ? read_results(session, buf, count) :
-				 read_usage(session, buf, count);
-	mutex_unlock(&session->mutex);
-	return ret;
+	for (command = commands; command < commands + ARRAY_SIZE(commands);
+	     command++)
+		len += scnprintf(text + len, size - len, "%s%s\n",
+				 command->name, command->args);
+	return len;
 }

@@ -703,10 +703,23 @@ void gdl_probe_reset_missed(void);
 
 /* command.c: the grammar of the writable files */
 
-struct gdl_session;
+/* Between a command and who gave it. */
+struct gdl_reply {
+	bool may_wait;				/* for a lock; else that fails at once */
+	s64 id;					/* that he is to be told, or 0 */
+};
 
-/* Run one line; an id that the writer is to be told goes into the session. */
-typedef int (*gdl_line_fn)(struct gdl_session *session, char *line);
+/* Run one line. */
+typedef int (*gdl_line_fn)(struct gdl_reply *reply, char *line);
+
+int gdl_command_control(struct gdl_reply *reply, char *line);
+int gdl_command_quota(struct gdl_reply *reply, char *line);
+int gdl_command_perm(struct gdl_reply *reply, char *line);
+size_t gdl_command_usage(char *text, size_t size);
+
+/* session.c: open files that commands are written to */
+
+struct gdl_session;
 
 struct gdl_session *gdl_session_open(struct file *file, gdl_line_fn run);
 void gdl_session_close(struct gdl_session *session);
@@ -714,9 +727,6 @@ ssize_t gdl_session_write(struct gdl_session *session, const char __user *buf,
 			  size_t count);
 ssize_t gdl_session_read(struct gdl_session *session, char __user *buf,
 			 size_t count);
-int gdl_command_control(struct gdl_session *session, char *line);
-int gdl_command_quota(struct gdl_session *session, char *line);
-int gdl_command_perm(struct gdl_session *session, char *line);
 
 /* proc.c: /proc/swarm/gpu */
 

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Sessions: open files that commands are written to. A write is cut into lines,
+ * each is run, and its result is kept until it is read or the next write comes.
+ *
+ * How writes become lines is described at gdl_session_write().
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/capability.h>
+#include <linux/err.h>
+#include <linux/fs.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+#include <linux/user_namespace.h>
+
+#include "gpu_dma_lock.h"
+
+#define LINE_MAX_LEN	4095
+#define WRITE_MAX_LEN	SZ_64K
+
+/* A write up to this long is copied to the stack. */
+#define SHORT_WRITE_LEN	79
+
+/* The most that a result reads as: an id or an error, and a newline. */
+#define RESULT_MAX_LEN	32
+
+/* An open file that is written to. */
+struct gdl_session {
+	gdl_line_fn run;			/* C */
+	bool may_command;			/* C: its opener may */
+	struct mutex mutex;			/* protects all that follows */
+	bool written;
+	struct gdl_reply reply;			/* to the command that runs */
+	s64 *results;				/* of the last write: ids, 0, or errors */
+	size_t nr_results, max_results;
+	size_t read_result;			/* the next one to be read */
+	size_t read_pos;			/* in that one, or in the list of commands */
+	size_t rest_len;			/* of a line not ended yet */
+	char rest[LINE_MAX_LEN + 1];
+};
+
+static int results_make_room(struct gdl_session *session)
+{
+	size_t max = session->max_results;
+	s64 *results;
+
+	if (session->nr_results < max)
+		return 0;
+	max = max ? max * 2 : 16;
+	results = kvmalloc_array(max, sizeof(*results), GFP_KERNEL);
+	if (!results)
+		return -ENOMEM;
+	if (session->nr_results)
+		memcpy(results, session->results, session->nr_results * sizeof(*results));
+	kvfree(session->results);
+	session->results = results;
+	session->max_results = max;
+	return 0;
+}
+
+static bool all_blank(const char *line, size_t len)
+{
+	while (len && (*line == ' ' || *line == '\t')) {
+		line++;
+		len--;
+	}
+	return !len;
+}
+
+/* Run one line of @len bytes at @line, which is writable and has room for NUL. */
+static int run_line(struct gdl_session *session, char *line, size_t len)
+{
+	int ret;
+
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	ret = results_make_room(session);
+	if (ret)
+		return ret;
+	if (all_blank(line, len))
+		return 0;
+	gdl_stat_inc(GDL_STAT_COMMANDS);
+	session->reply.id = 0;
+	line[len] = '\0';
+	ret = strlen(line) == len ? session->run(&session->reply, line) : -EINVAL;
+	if (ret)
+		gdl_stat_inc(GDL_STAT_COMMANDS_FAILED);
+	session->results[session->nr_results++] = ret ?: session->reply.id;
+	return ret;
+}
+
+/* Append to the unfinished line; drop it, -E2BIG, if that makes it too long. */
+static int rest_append(struct gdl_session *session, const char *buf, size_t len)
+{
+	if (session->rest_len + len > LINE_MAX_LEN) {
+		session->rest_len = 0;
+		return -E2BIG;
+	}
+	memcpy(session->rest + session->rest_len, buf, len);
+	session->rest_len += len;
+	return 0;
+}
+
+static int run_rest(struct gdl_session *session)
+{
+	size_t len = session->rest_len;
+
+	session->rest_len = 0;
+	return run_line(session, session->rest, len);
+}
+
+/*
+ * Run the line at @buf, of @len bytes and ended by a newline, behind what
+ * earlier writes left of it.
+ */
+static int run_ended_line(struct gdl_session *session, char *buf, size_t len)
+{
+	int ret;
+
+	if (!session->rest_len && len <= LINE_MAX_LEN)
+		return run_line(session, buf, len);
+	ret = rest_append(session, buf, len);
+	return ret ?: run_rest(session);
+}
+
+/* What is behind the last newline of a write. */
+static int take_rest(struct gdl_session *session, char *buf, size_t len,
+		     bool alone)
+{
+	int ret = rest_append(session, buf, len);
+
+	if (ret)
+		return ret;
+	return alone ? run_rest(session) : 0;
+}
+
+/* Run the lines in @buf; return how many bytes were taken, or an error. */
+static ssize_t run_lines(struct gdl_session *session, char *buf, size_t len,
+			 bool cut)
+{
+	bool first = !session->written;
+	size_t done = 0;
+	char *newline;
+	int ret = 0;
+
+	session->written = true;
+	while (done < len) {
+		newline = memchr(buf + done, '\n', len - done);
+		if (!newline)
+			break;
+		ret = run_ended_line(session, buf + done,
+				     newline - (buf + done));
+		if (ret)
+			return done ?: ret;
+		done = newline - buf + 1;
+		cond_resched();
+	}
+	if (done == len)
+		return done;
+	if (cut && done)
+		return done;
+	ret = take_rest(session, buf + done, len - done, first && !done);
+	if (ret)
+		return done ?: ret;
+	return len;
+}
+
+/**
+ * gdl_session_open() - begin to take commands from an open file
+ * @file: the file
+ * @run: runs one line of it
+ *
+ * Context: May sleep.
+ * Return: The session, or NULL if there was no memory.
+ */
+struct gdl_session *gdl_session_open(struct file *file, gdl_line_fn run)
+{
+	struct gdl_session *session = kzalloc(sizeof(*session),
+					      GFP_KERNEL_ACCOUNT);
+
+	if (!session)
+		return NULL;
+	mutex_init(&session->mutex);
+	session->may_command = file_ns_capable(file, &init_user_ns, CAP_SYS_ADMIN);
+	session->run = run;
+	session->reply.may_wait = true;
+	return session;
+}
+
+/**
+ * gdl_session_close() - end a session; runs a line that was never ended
+ * @session: from gdl_session_open()
+ *
+ * A lock in that line is not waited for.
+ *
+ * Context: May sleep.
+ */
+void gdl_session_close(struct gdl_session *session)
+{
+	/* Whoever closes the file may be exiting: nothing could end his wait. */
+	session->reply.may_wait = false;
+	if (session->rest_len && run_rest(session))
+		gdl_stat_inc(GDL_STAT_COMMANDS_FAILED_AT_CLOSE);
+	kvfree(session->results);
+	mutex_destroy(&session->mutex);
+	kfree(session);
+}
+
+static ssize_t write_locked(struct gdl_session *session,
+			    const char __user *buf, size_t count)
+{
+	size_t len = min_t(size_t, count, WRITE_MAX_LEN);
+	char on_stack[SHORT_WRITE_LEN + 1];
+	char *lines = on_stack;
+	ssize_t ret;
+
+	lockdep_assert_held(&session->mutex);
+	/* One byte more, for the NUL behind a last line without a newline. */
+	if (len > SHORT_WRITE_LEN)
+		lines = kvmalloc(len + 1, GFP_KERNEL);
+	if (!lines)
+		return -ENOMEM;
+	ret = -EFAULT;
+	if (!copy_from_user(lines, buf, len)) {
+		session->nr_results = 0;
+		session->read_result = 0;
+		session->read_pos = 0;
+		ret = run_lines(session, lines, len, len < count);
+	}
+	if (lines != on_stack)
+		kvfree(lines);
+	return ret;
+}
+
+/**
+ * gdl_session_write() - take a write to the file
+ * @session: from gdl_session_open()
+ * @buf: the lines
+ * @count: bytes
+ *
+ * The lines run in order, up to the first that fails. Of a write over 64 KiB
+ * the whole lines within its first 64 KiB are taken. What is behind the last
+ * newline waits for its rest in the next write, or for the close; but a first
+ * write without any newline runs at once.
+ *
+ * Context: May sleep.
+ * Return: How many bytes were taken: whole lines that succeeded, and a rest
+ * that was kept. If the first line failed, its error; -EPERM if the opener of
+ * the file lacks CAP_SYS_ADMIN, -E2BIG if that line is over 4095 bytes,
+ * -EINTR, -EFAULT, -ENOMEM.
+ */
+ssize_t gdl_session_write(struct gdl_session *session, const char __user *buf,
+			  size_t count)
+{
+	ssize_t ret;
+
+	if (!session->may_command)
+		return -EPERM;
+	if (!count)
+		return 0;
+	if (mutex_lock_killable(&session->mutex))
+		return -EINTR;
+	ret = write_locked(session, buf, count);
+	mutex_unlock(&session->mutex);
+	return ret;
+}
+
+static ssize_t read_usage(struct gdl_session *session, char __user *buf, size_t count)
+{
+	char *usage = kmalloc(PAGE_SIZE, GFP_KERNEL);
+	loff_t pos = session->read_pos;
+	size_t len;
+	ssize_t ret;
+
+	if (!usage)
+		return -ENOMEM;
+	len = gdl_command_usage(usage, PAGE_SIZE);
+	ret = simple_read_from_buffer(buf, count, &pos, usage, len);
+	session->read_pos = pos;
+	kfree(usage);
+	return ret;
+}
+
+static size_t print_result(char *text, s64 result)
+{
+	if (result < 0)
+		return scnprintf(text, RESULT_MAX_LEN, "%pe\n", ERR_PTR(result));
+	if (!result)
+		return scnprintf(text, RESULT_MAX_LEN, "ok\n");
+	return scnprintf(text, RESULT_MAX_LEN, "%lld\n", result);
+}
+
+/* Results are made text only when they are read, which most never are. */
+static ssize_t read_results(struct gdl_session *session, char __user *buf, size_t count)
+{
+	char text[RESULT_MAX_LEN];
+	size_t len, n, done = 0;
+
+	while (done < count && session->read_result < session->nr_results) {
+		len = print_result(text, session->results[session->read_result]);
+		n = min(len - session->read_pos, count - done);
+		if (copy_to_user(buf + done, text + session->read_pos, n))
+			return done ?: -EFAULT;
+		done += n;
+		session->read_pos += n;
+		if (session->read_pos < len)
+			continue;
+		session->read_result++;
+		session->read_pos = 0;
+	}
+	return done;
+}
+
+/**
+ * gdl_session_read() - read the results of the last write
+ * @session: from gdl_session_open()
+ * @buf: receives them
+ * @count: bytes at most
+ *
+ * One line a command: what it printed, "ok", or its error. Where nothing was
+ * written yet: the list of commands.
+ *
+ * Context: May sleep.
+ * Return: How many bytes were read, 0 at the end; -EINTR, -EFAULT, -ENOMEM.
+ */
+ssize_t gdl_session_read(struct gdl_session *session, char __user *buf,
+			 size_t count)
+{
+	ssize_t ret;
+
+	if (mutex_lock_killable(&session->mutex))
+		return -EINTR;
+	ret = session->written ? read_results(session, buf, count) :
+				 read_usage(session, buf, count);
+	mutex_unlock(&session->mutex);
+	return ret;
+}
