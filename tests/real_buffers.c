@@ -395,8 +395,24 @@ static void test_dma_addr(int card)
 	gem_destroy(card, handle);
 }
 
-/* Pids are those of the reader's pid namespace: in a new one the first process is 1. */
-static int look_from_namespace(void)
+static bool no_pid(__u64 id)
+{
+	struct swarm_table t;
+	long row;
+	bool ret;
+
+	swarm_load(&t, "allocations");
+	row = swarm_find_u64(&t, 0, "ID", id);
+	ret = row >= 0 && !strcmp(swarm_cell(&t, row, "PID"), "-");
+	swarm_unload(&t);
+	return ret;
+}
+
+/*
+ * Pids are those of the reader's pid namespace: in a new one the first process is 1, and
+ * who made buffer @id outside has none.
+ */
+static int look_from_namespace(__u64 id)
 {
 	__u32 handle;
 	int card;
@@ -412,23 +428,29 @@ static int look_from_namespace(void)
 		return 4;
 	if (getpid() != 1 || my_rows(&r) != 1)
 		return 5;
+	if (!no_pid(id))
+		return 7;
 	return r.size == SIZE ? 0 : 6;
 }
 
-static void test_pid_namespace(void)
+static void test_pid_namespace(int card)
 {
+	__u32 handle;
+	struct row r;
 	int status;
 
+	handle = create("vgem", card, &r);
 	if (!fork()) {
 		if (unshare(CLONE_NEWPID | CLONE_NEWNS))
 			_exit(1);
 		if (!fork())
-			_exit(look_from_namespace());
+			_exit(look_from_namespace(r.id));
 		wait(&status);
 		_exit(WEXITSTATUS(status));
 	}
 	wait(&status);
 	is(WEXITSTATUS(status), 0, "pids are those of the reader's pid namespace");
+	gem_destroy(card, handle);
 }
 
 /* Kernel addresses begin with ffff; so no hex word of 16 digits may, with or without 0x. */
@@ -510,7 +532,7 @@ int main(void)
 		bail("no vgem card");
 	test_comm(card);
 	test_dma_addr(card);
-	test_pid_namespace();
+	test_pid_namespace(card);
 	test_no_pointers(card);
 	test_stats();
 	swarm_add_up("at the end");

@@ -265,10 +265,40 @@ static void test_results(void)
 	remove_agents(10, 10);
 }
 
+static void *no_memory(void)
+{
+	return mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+/* Results are not lost by reads that are short, or that have nowhere to put them. */
+static void test_results_in_pieces(void)
+{
+	char text[128], want[64], got[64] = "";
+	int fd = open_control();
+	size_t len = 0;
+	void *nowhere = no_memory();
+	struct swarm_table t;
+
+	snprintf(text, sizeof(text), "create_agent 10\nallocate 10 1K %llu\nset_quota 10 1M\n",
+		 device);
+	is(put(fd, text), strlen(text), "three lines");
+	swarm_load(&t, "allocations");
+	snprintf(want, sizeof(want), "ok\n%llu\nok\n",
+		 swarm_u64(&t, swarm_find_u64(&t, 0, "AGENT", 10), "ID"));
+	swarm_unload(&t);
+	is_errno(read(fd, nowhere, 16) < 0 ? errno : 0, EFAULT, "a read to a wrong address");
+	while (len < sizeof(got) - 1 && read(fd, got + len, 1) == 1)
+		len++;
+	is_str(got, want, "read by bytes, the results are whole");
+	munmap(nowhere, 4096);
+	close(fd);
+	remove_agents(10, 10);
+}
+
 /* A write of memory that cannot be read. */
 static int put_nothing(int fd)
 {
-	void *page = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *page = no_memory();
 	int err = write(fd, page, 16) < 0 ? errno : 0;
 
 	munmap(page, 4096);
@@ -320,6 +350,7 @@ int main(void)
 	test_64k();
 	test_command_list();
 	test_results();
+	test_results_in_pieces();
 	test_odd_opens();
 	test_unfinished_at_exit();
 	swarm_add_up("at the end");
