@@ -27,7 +27,7 @@
  * kprobes of 150 instructions and two kretprobes of 390 (scripts/bench life has them
  * empty). On 6.12 they take more, and how much depends on where the slabs' pages lie.
  *
- * Of allocate, 200 are the allocator's: under init_on_alloc it clears each new page of
+ * Of allocate, 150 are the allocator's: under init_on_alloc it clears each new page of
  * buffers, byte by byte.
  */
 #define FLOOR_LIFE_PERCENT	(on_6_1() ? 14 : 18)
