@@ -69,17 +69,27 @@ on_screen() {
 	[ "$(tmux display-message -p -t test '#{cursor_flag} #{alternate_on}')" = "$1" ]
 }
 
-# A line of the shell below top, which can be told from what the shell echoes.
+prompted() {
+	[ "$(screen | grep . | tail -n 1)" = ">" ]
+}
+
+# types LINE: to the shell below top, which might lose what comes before its prompt
+types() {
+	wait_until prompted || note "$(screen)"
+	keys "$1" Enter
+}
+
+# A line that can be told from what the shell echoes.
 terminal_modes() {
-	keys "stty -a >/tmp/modes; tty >/tmp/tty; echo mode\"\"s told" Enter
+	types "stty -a >/tmp/modes; tty >/tmp/tty; echo mode\"\"s told"
 	wait_until shows '^modes told' || note "$(screen)"
-	keys clear Enter
+	types clear
 }
 
 # starts OPTIONS: top in the shell, which shows its status at the end. Its pid is written
 # down, as its subshells have the same command line.
 starts() {
-	keys "clear; sh -c 'echo \$\$ >/tmp/pid; exec $top $1'; echo ended with \$?" Enter
+	types "clear; sh -c 'echo \$\$ >/tmp/pid; exec $top $1'; echo ended with \$?"
 	comes '^agents by ' "top $1 shows a frame"
 }
 
