@@ -179,7 +179,7 @@ test_ends() {
 	starts
 	kill -TSTP "$(cat /tmp/pid)"
 	succeeds "stopped, it leaves the screen" wait_until on_screen "1 0"
-	keys fg Enter
+	types fg
 	comes '^agents by ' "continued, it is there again"
 	keys q
 	sane "stopped and continued"
@@ -191,7 +191,7 @@ test_module_goes() {
 	succeeds "the module can be removed under it" wait_until rmmod gpu_dma_lock
 	comes '^ended with 2$' "which ends it"
 	sane "without the module"
-	keys "clear; $top; echo ended with \$?" Enter
+	types "clear; $top; echo ended with \$?"
 	comes '^gpu-dma-lock: the module gpu_dma_lock is not loaded' "nor does it start"
 }
 
