@@ -66,11 +66,15 @@ full_log()
 
 # without_memory LOG: what the kernel says, with a stack, when memory is out, and it
 # chooses whom to kill or lets an allocation fail, is no report; as many lines as there
-# were remain.
+# were remain. Not every failure has a stack: one begins soon, and what has a name of its
+# own is something else.
 without_memory()
 {
 	awk '/invoked oom-killer:/ { oom = 1 }
-		/ failed with error -12$|vmalloc error: |page allocation failure: / { failed = 1 }
+		/ failed with error -12$|vmalloc error: |page allocation failure: / { failed = 12 }
+		failed > 1 && /Call Trace/ { failed = 1 }
+		failed > 1 { if (--failed == 1) failed = 0 }
+		/WARNING:|BUG[: ]|Oops|KASAN:|UBSAN:|INFO: / { failed = 0 }
 		/Out of memory: Killed|Memory cgroup out of memory: Killed/ { oom = 0 }
 		/<\/TASK>/ { failed = 0 }
 		/Kernel panic/ { oom = failed = 0 }
