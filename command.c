@@ -20,7 +20,7 @@
 
 static bool is_blank(char c)
 {
-	return c == ' ' || c == '\t';
+	return c == GDL_BLANKS[0] || c == GDL_BLANKS[1];
 }
 
 /* Most characters are known by one look. */

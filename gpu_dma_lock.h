@@ -703,6 +703,8 @@ void gdl_probe_reset_missed(void);
 
 /* command.c: the grammar of the writable files */
 
+#define GDL_BLANKS	" \t"		/* what splits words */
+
 /* Between a command and who gave it. */
 struct gdl_reply {
 	bool may_wait;				/* for a lock; else that fails at once */
@@ -727,6 +729,43 @@ ssize_t gdl_session_write(struct gdl_session *session, const char __user *buf,
 			  size_t count);
 ssize_t gdl_session_read(struct gdl_session *session, char __user *buf,
 			 size_t count);
+
+/* table.c: the rows of /proc/swarm/gpu */
+
+struct gdl_table;
+
+/* Where a reader of a table is. */
+struct gdl_cursor {
+	const struct gdl_table *table;
+	struct gdl_session *session;	/* of a file that can be written, else NULL */
+	u64 id;				/* of the current row */
+	u64 last_id;			/* rows made since the read began are left out */
+	bool end;
+	bool device_rows;		/* quotas: past the row "all" of agent id */
+	u64 device_id;			/* quotas: of the current row */
+	struct gdl_device_quota *dq;	/* quotas: the current row's, or NULL */
+	struct gdl_lock_row lock_row;	/* locks: the current row */
+	struct gdl_perm_row perm_row;	/* dma_permissions: the current row */
+	struct gdl_binding_row binding_row; /* bindings: the current row */
+	struct pid_namespace *pid_ns;	/* that this /proc was mounted for */
+	bool show_addresses;
+	char room[];			/* of table->room bytes */
+};
+
+struct gdl_table {
+	const char *name;
+	const char *header;
+	u64 (*last_id)(void);			/* NULL: ids do not rise with time */
+	void *(*find)(struct gdl_cursor *cursor); /* the row at the cursor, or after */
+	void (*advance)(struct gdl_cursor *cursor);
+	void (*show)(struct seq_file *m, struct gdl_cursor *cursor, void *row);
+	gdl_line_fn write;			/* NULL: it cannot be written */
+	size_t room;				/* of a row that needs more */
+};
+
+#define GDL_NR_TABLES	9
+
+extern const struct gdl_table gdl_tables[GDL_NR_TABLES];
 
 /* proc.c: /proc/swarm/gpu */
 

@@ -65,15 +65,6 @@ static int results_make_room(struct gdl_session *session)
 	return 0;
 }
 
-static bool all_blank(const char *line, size_t len)
-{
-	while (len && (*line == ' ' || *line == '\t')) {
-		line++;
-		len--;
-	}
-	return !len;
-}
-
 /* Run one line of @len bytes at @line, which is writable and has room for NUL. */
 static int run_line(struct gdl_session *session, char *line, size_t len)
 {
@@ -84,11 +75,11 @@ static int run_line(struct gdl_session *session, char *line, size_t len)
 	ret = results_make_room(session);
 	if (ret)
 		return ret;
-	if (all_blank(line, len))
+	line[len] = '\0';
+	if (strspn(line, GDL_BLANKS) == len)
 		return 0;
 	gdl_stat_inc(GDL_STAT_COMMANDS);
 	session->reply.id = 0;
-	line[len] = '\0';
 	ret = strlen(line) == len ? session->run(&session->reply, line) : -EINVAL;
 	if (ret)
 		gdl_stat_inc(GDL_STAT_COMMANDS_FAILED);

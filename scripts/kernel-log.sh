@@ -66,19 +66,17 @@ full_log()
 
 # without_memory LOG: what the kernel says, with a stack, when memory is out, and it
 # chooses whom to kill or lets an allocation fail, is no report; as many lines as there
-# were remain. Not every failure has a stack: one begins soon, and what has a name of its
-# own is something else.
+# were remain. A stack soon after an allocation failed is that failure's, up to what has a
+# name of its own.
 without_memory()
 {
 	awk '/invoked oom-killer:/ { oom = 1 }
-		/ failed with error -12$|vmalloc error: |page allocation failure: / { failed = 12 }
-		failed > 1 && /Call Trace/ { failed = 1 }
-		failed > 1 { if (--failed == 1) failed = 0 }
-		/WARNING:|BUG[: ]|Oops|KASAN:|UBSAN:|INFO: / { failed = 0 }
+		/ failed with error -12$|vmalloc error: |page allocation failure: / { soon = NR + 12 }
+		/Call Trace/ && NR < soon { stack = 1 }
+		/WARNING:|BUG[: ]|Oops|KASAN:|UBSAN:|INFO: |<\/TASK>/ { soon = stack = 0 }
 		/Out of memory: Killed|Memory cgroup out of memory: Killed/ { oom = 0 }
-		/<\/TASK>/ { failed = 0 }
-		/Kernel panic/ { oom = failed = 0 }
-		{ print oom || failed ? "" : $0 }' "$1"
+		/Kernel panic/ { oom = soon = stack = 0 }
+		{ print oom || stack ? "" : $0 }' "$1"
 }
 
 # report_in LOG: shows LOG from shortly before its first line of trouble on;

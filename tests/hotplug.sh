@@ -126,6 +126,7 @@ test_in_use() {
 test_virtio() {
 	path=$(readlink -f "/sys/bus/pci/devices/$(cell "$virtio" NAME)")
 	succeeds "virtio-gpu has no buffer" wait_until has_used "$virtio" 0
+	# The driver's buffers are the host's a little longer than they have rows.
 	sleep 3
 	echo 1 >"$path/remove"
 	succeeds "virtio-gpu removed: its row goes" wait_until row_away "$virtio"

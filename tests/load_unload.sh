@@ -20,12 +20,8 @@ start_clients() {
 		clients="$clients $!"
 	done
 	for driver in vgem virtio_gpu; do
-		tries=100
-		until grep -q ready /tmp/"$driver"; do
-			tries=$((tries - 1))
-			[ "$tries" -gt 0 ] || bail "no client of $driver: $(cat /tmp/"$driver")"
-			usleep 100000
-		done
+		wait_until grep -qs ready "/tmp/$driver" ||
+			bail "no client of $driver: $(cat "/tmp/$driver")"
 	done
 }
 

@@ -80,9 +80,9 @@ scaled() {
 	echo $((scaled > 0 ? scaled : 1))
 }
 
-# wait_until COMMAND...: true as soon as it is, false after ten seconds
+# wait_until COMMAND...: true as soon as it is, false after fifteen seconds
 wait_until() {
-	tries=200
+	tries=300
 	until "$@"; do
 		tries=$((tries - 1))
 		[ "$tries" -gt 0 ] || return 1

@@ -26,15 +26,6 @@ keys() {
 	tmux send-keys -t test "$@"
 }
 
-wait_until() {
-	tries=150
-	until "$@"; do
-		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] || return 1
-		usleep 100000
-	done
-}
-
 # shows PATTERN: on some line of the screen, by and by
 shows() {
 	screen >/tmp/screen
