@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Commands: the grammar of the writable files. A line is cut into words, and the
- * words are checked before anything is locked.
+ * Commands: the grammar of the writable files. The words of a line are checked before
+ * anything is locked.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -16,36 +16,36 @@
 #include "gpu_dma_lock.h"
 #include "gpu_dma_lock_check.h"
 
-#define WORDS_MAX	6
-
-static bool is_blank(char c)
-{
-	return c == GDL_BLANKS[0] || c == GDL_BLANKS[1];
-}
-
-/* Most characters are known by one look. */
-static bool in_word(char c)
-{
-	return (u8)c > ' ' || (c && !is_blank(c));
-}
-
 /* Digits that fit a u64 whatever they are. */
 #define SHORT_NUMBER	18
+
+/*
+ * Is @word a short decimal number? Nearly all are. In a fifth of what kstrtou64()
+ * takes, an eighth of a command.
+ */
+static bool parse_short(const char *word, u64 *value)
+{
+	const char *c;
+	u64 n = 0;
+	u8 digit;
+
+	for (c = word; c < word + SHORT_NUMBER; c++) {
+		digit = *c - '0';
+		if (digit > 9)
+			break;
+		n = n * 10 + digit;
+	}
+	*value = n;
+	return !*c && c > word;
+}
 
 /* Numbers are decimal, or hex with 0x; no sign, no octal. */
 static int parse_u64(const char *word, u64 *value)
 {
-	const char *c;
-	u64 n = 0;
 	bool hex;
 
-	/* Nearly all are: in a fifth of what kstrtou64() takes, an eighth of a command. */
-	for (c = word; isdigit(*c) && c < word + SHORT_NUMBER; c++)
-		n = n * 10 + (*c - '0');
-	if (!*c && c > word) {
-		*value = n;
+	if (parse_short(word, value))
 		return 0;
-	}
 	if (!isdigit(word[0]))
 		return -EINVAL;
 	hex = word[0] == '0' && tolower(word[1]) == 'x';
@@ -56,11 +56,14 @@ static int parse_u64(const char *word, u64 *value)
 static int parse_bytes(char *word, u64 *bytes)
 {
 	static const char suffixes[] = "KMGT";
-	size_t len = strlen(word);
 	const char *suffix = NULL;
 	u64 unit = 1;
+	size_t len;
 	int ret;
 
+	if (parse_short(word, bytes))
+		return 0;
+	len = strlen(word);
 	if (len && !isdigit(word[len - 1]))
 		suffix = strchr(suffixes, word[len - 1]);
 	if (suffix) {
@@ -464,23 +467,24 @@ static int cmd_reset_stats(struct gdl_reply *reply, int argc, char **argv)
 	return 0;
 }
 
+/* What is written most often comes first: they are searched in this order. */
 static const struct command {
 	const char *name;
 	const char *args;
 	int min_args, max_args;
 	int (*run)(struct gdl_reply *reply, int argc, char **argv);
 } commands[] = {
+	{ "allocate", " AGENT SIZE DEV", 3, 3, cmd_allocate },
+	{ "free", " BUFFER", 1, 1, cmd_free },
+	{ "lock", " BUFFER AGENT shared|exclusive [nowait|TIMEOUT_MS]", 3, 4,
+	  cmd_lock },
+	{ "unlock", " BUFFER AGENT", 2, 2, cmd_unlock },
 	{ "create_agent", " ID [QUOTA]", 1, 2, cmd_create_agent },
 	{ "remove_agent", " ID", 1, 1, cmd_remove_agent },
 	{ "set_quota", " AGENT BYTES|max [DEV]", 2, 3, cmd_set_quota },
 	{ "set_capacity", " DEV BYTES|max", 2, 2, cmd_set_capacity },
 	{ "bind", " AGENT cgroup:PATH|pid:N", 2, 2, cmd_bind },
 	{ "unbind", " AGENT cgroup:PATH|pid:N", 2, 2, cmd_unbind },
-	{ "allocate", " AGENT SIZE DEV", 3, 3, cmd_allocate },
-	{ "free", " BUFFER", 1, 1, cmd_free },
-	{ "lock", " BUFFER AGENT shared|exclusive [nowait|TIMEOUT_MS]", 3, 4,
-	  cmd_lock },
-	{ "unlock", " BUFFER AGENT", 2, 2, cmd_unlock },
 	{ "grant", " AGENT RANGE|buf=ID MODE", 3, 3, cmd_grant },
 	{ "revoke", " AGENT [RANGE|buf=ID]", 1, 2, cmd_revoke },
 	{ "check", " AGENT RANGE|buf=ID r|w|rw", 3, 3, cmd_check },
@@ -491,43 +495,20 @@ static const struct command {
 	{ "reset_stats", "", 0, 0, cmd_reset_stats },
 };
 
-/* Cut @line into words; return how many, more than WORDS_MAX if too many. */
-static int split(char *line, char **argv)
-{
-	int argc = 0;
-
-	for (;;) {
-		while (is_blank(*line))
-			line++;
-		if (!*line)
-			return argc;
-		if (argc == WORDS_MAX)
-			return argc + 1;
-		argv[argc++] = line;
-		while (in_word(*line))
-			line++;
-		if (*line)
-			*line++ = '\0';
-	}
-}
-
 /**
  * gdl_command_control() - run a line of the file control
  * @reply: receives an id that the writer is to be told; says whether he can wait
- * @line: the line, without its newline; blank lines do nothing
+ * @argc: how many words it has, at least 1
+ * @argv: the words, which are cut up
  *
  * Context: May sleep.
  * Return: 0, -EINVAL not a command or not its arguments, -ERANGE a number does
  * not fit, or what the command returned.
  */
-int gdl_command_control(struct gdl_reply *reply, char *line)
+int gdl_command_control(struct gdl_reply *reply, int argc, char **argv)
 {
 	const struct command *command;
-	char *argv[WORDS_MAX];
-	int argc = split(line, argv);
 
-	if (!argc)
-		return 0;
 	for (command = commands; command < commands + ARRAY_SIZE(commands);
 	     command++) {
 		/* One look instead of a call at most of them. */
@@ -544,19 +525,15 @@ int gdl_command_control(struct gdl_reply *reply, char *line)
 /**
  * gdl_command_quota() - run a line of the file quotas: AGENT BYTES|max [DEVICE]
  * @reply: not used
- * @line: the line, without its newline; blank lines do nothing
+ * @argc: how many words it has, at least 1
+ * @argv: the words, which are cut up
  *
  * Context: May sleep.
  * Return: 0, -EINVAL malformed, -ERANGE a number does not fit, -ENODEV,
  * -ENOSPC with GDL_AGENTS_MAX agents, -ENOMEM.
  */
-int gdl_command_quota(struct gdl_reply *reply, char *line)
+int gdl_command_quota(struct gdl_reply *reply, int argc, char **argv)
 {
-	char *argv[WORDS_MAX];
-	int argc = split(line, argv);
-
-	if (!argc)
-		return 0;
 	if (argc < 2 || argc > 3)
 		return -EINVAL;
 	return set_quota(argc, argv);
@@ -566,7 +543,8 @@ int gdl_command_quota(struct gdl_reply *reply, char *line)
  * gdl_command_perm() - run a line of the file dma_permissions:
  * AGENT:RANGE|buf=ID:MODE
  * @reply: not used
- * @line: the line, without its newline; blank lines do nothing
+ * @argc: how many words it has, at least 1
+ * @argv: the words, which are cut up
  *
  * An unknown agent is created.
  *
@@ -575,13 +553,10 @@ int gdl_command_quota(struct gdl_reply *reply, char *line)
  * -ENOENT nothing to revoke, or no such buffer, -ENOSPC with GDL_PERMS_MAX rules
  * of the agent or GDL_AGENTS_MAX agents, -ENOMEM.
  */
-int gdl_command_perm(struct gdl_reply *reply, char *line)
+int gdl_command_perm(struct gdl_reply *reply, int argc, char **argv)
 {
-	char *argv[WORDS_MAX], *target, *mode;
-	int argc = split(line, argv);
+	char *target, *mode;
 
-	if (!argc)
-		return 0;
 	if (argc > 1)
 		return -EINVAL;
 	target = strchr(argv[0], ':');

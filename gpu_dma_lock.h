@@ -703,7 +703,7 @@ void gdl_probe_reset_missed(void);
 
 /* command.c: the grammar of the writable files */
 
-#define GDL_BLANKS	" \t"		/* what splits words */
+#define GDL_WORDS_MAX	6		/* in a line */
 
 /* Between a command and who gave it. */
 struct gdl_reply {
@@ -712,11 +712,11 @@ struct gdl_reply {
 };
 
 /* Run one line. */
-typedef int (*gdl_line_fn)(struct gdl_reply *reply, char *line);
+typedef int (*gdl_line_fn)(struct gdl_reply *reply, int argc, char **argv);
 
-int gdl_command_control(struct gdl_reply *reply, char *line);
-int gdl_command_quota(struct gdl_reply *reply, char *line);
-int gdl_command_perm(struct gdl_reply *reply, char *line);
+int gdl_command_control(struct gdl_reply *reply, int argc, char **argv);
+int gdl_command_quota(struct gdl_reply *reply, int argc, char **argv);
+int gdl_command_perm(struct gdl_reply *reply, int argc, char **argv);
 size_t gdl_command_usage(char *text, size_t size);
 
 /* session.c: open files that commands are written to */
