@@ -26,6 +26,9 @@
 /* More than an address of real memory can have: a size nobody can mean. */
 #define REAL_SIZE_MAX	BIT_ULL(52)
 
+/* Buffers side by side in memory are freed in one step. */
+#define FREED_AT_ONCE	32
+
 static struct rhashtable objects;
 static struct kmem_cache *buffer_cache;
 static void (*on_locked_gone)(u64 id);
@@ -81,6 +84,20 @@ static void buffer_free(struct gdl_buffer *b)
 	kmem_cache_free(buffer_cache, b);
 }
 
+/* Free up to FREED_AT_ONCE buffers of a list of removed ones; return the others. */
+static struct gdl_buffer *free_some(struct gdl_buffer *removed)
+{
+	void *freed[FREED_AT_ONCE];
+	size_t nr = 0;
+
+	for (; removed && nr < FREED_AT_ONCE; removed = removed->next_removed) {
+		put_pid(removed->pid);
+		freed[nr++] = removed;
+	}
+	kmem_cache_free_bulk(buffer_cache, nr, freed);
+	return removed;
+}
+
 static struct gdl_buffer *buffer_alloc(enum gdl_kind kind, u64 size,
 				       struct task_struct *task, gfp_t gfp)
 {
@@ -125,12 +142,11 @@ static void begin_waiting(void)
 
 static void free_waiting(struct work_struct *work)
 {
-	struct gdl_buffer *b, *next;
+	struct gdl_buffer *removed = waiting;
 
 	/* Nobody else touches it until it is NULL. */
-	for (b = waiting; b; b = next) {
-		next = b->next_removed;
-		buffer_free(b);
+	while (removed) {
+		removed = free_some(removed);
 		cond_resched();
 	}
 	xa_lock_irq(&gdl_buffers);
