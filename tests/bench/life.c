@@ -4,8 +4,10 @@
  *
  * What the life of a real buffer costs: create, export, close, destroy, as the mean of
  * COUNT: without the module, with it under each policy, and with probes that do
- * nothing on the functions that the module was seen to probe on the way. What does
- * not make a GEM object is not exported.
+ * nothing on the functions that the module was seen to probe on the way: all of a kind,
+ * or each of the kind that the module needs there. The floor of what watching such a
+ * life can cost by kprobes are the latter, and a hash table with a row for each object
+ * that was made. What does not make a GEM object is not exported.
  */
 #define _GNU_SOURCE
 #include "bench.h"
@@ -13,7 +15,18 @@
 #define FUNCTIONS_MAX	32
 #define COUNT		4000
 
-enum kind { BASE, UNOBSERVED, AUDIT, ENFORCE, FTRACE, KPROBE, KRETPROBE, NR_KINDS };
+enum kind {
+	BASE,
+	UNOBSERVED,
+	AUDIT,
+	ENFORCE,
+	FTRACE,
+	KPROBE,
+	KRETPROBE,
+	NEEDED,
+	FLOOR,
+	NR_KINDS,
+};
 
 static const char * const names[NR_KINDS] = {
 	[BASE]		= "without the module",
@@ -23,6 +36,8 @@ static const char * const names[NR_KINDS] = {
 	[FTRACE]	= "empty ftrace_ops",
 	[KPROBE]	= "empty kprobes",
 	[KRETPROBE]	= "empty kretprobes",
+	[NEEDED]	= "its probes, empty",
+	[FLOOR]		= "floor: its probes, and a table",
 };
 
 static const char * const params[NR_KINDS] = {
@@ -35,7 +50,12 @@ static const char * const probes[NR_KINDS] = {
 	[FTRACE]	= "ftrace",
 	[KPROBE]	= "kprobe",
 	[KRETPROBE]	= "kretprobe",
+	[NEEDED]	= "kprobe",
+	[FLOOR]		= "kprobe",
 };
+
+/* The functions of a life whose return the module must see. */
+static const char * const returns[] = { "dma_buf_export", "drm_gem_object_init" };
 
 static char functions[FUNCTIONS_MAX][64];
 static int nr_functions;
@@ -72,14 +92,30 @@ static void place(int fd, const char *kind, const char *function)
 		bail("placing a probe: %s", line);
 }
 
-/* With empty probes of that kind on all of the functions. */
-static double probed(const char *kind)
+static const char *probe_for(enum kind kind, const char *function)
+{
+	size_t i;
+
+	if (kind < NEEDED)
+		return probes[kind];
+	for (i = 0; i < sizeof(returns) / sizeof(*returns); i++)
+		if (!strcmp(function, returns[i]))
+			return "kretprobe";
+	if (kind == FLOOR && !strcmp(function, "drm_gem_private_object_init"))
+		return "make";
+	if (kind == FLOOR && !strcmp(function, "drm_gem_object_release"))
+		return "drop";
+	return probes[kind];
+}
+
+/* With probes on all of the functions. */
+static double probed(enum kind kind)
 {
 	int fd = open("/sys/kernel/debug/bench/probes", O_WRONLY | O_CLOEXEC), i;
 	double cost;
 
 	for (i = 0; i < nr_functions; i++)
-		place(fd, kind, functions[i]);
+		place(fd, probe_for(kind, functions[i]), functions[i]);
 	cost = bench_life(count);
 	place(fd, "none", "");
 	close(fd);
@@ -90,7 +126,7 @@ static double measure(enum kind kind)
 {
 	if (params[kind])
 		return bench_life_under(params[kind], count);
-	return probes[kind] ? probed(probes[kind]) : bench_life(count);
+	return probes[kind] ? probed(kind) : bench_life(count);
 }
 
 /* Sizes: of probes, how many functions they are on. */

@@ -7,7 +7,11 @@
  * In debugfs, folder bench:
  *
  * probes: write "KIND FUNCTION" to place a probe of KIND, kprobe, kretprobe or
- *   ftrace, that does nothing; write "none" to take them all away.
+ *   ftrace, that does nothing; write "none" to take them all away. Two kprobes do the
+ *   least that anybody must who keeps a table of objects: make, on a function whose
+ *   second argument is a new object, puts a row for it into a hash table; drop, on
+ *   one whose first argument is an object, takes its row out, and frees it after a
+ *   grace period.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -19,6 +23,8 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/proc_fs.h>
+#include <linux/rhashtable.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
@@ -32,6 +38,8 @@ enum kind {
 	KPROBE,
 	KRETPROBE,
 	FTRACE,
+	MAKE,
+	DROP,
 	NR_KINDS,
 };
 
@@ -39,7 +47,29 @@ static const char * const kind_names[NR_KINDS] = {
 	[KPROBE]	= "kprobe",
 	[KRETPROBE]	= "kretprobe",
 	[FTRACE]	= "ftrace",
+	[MAKE]		= "make",
+	[DROP]		= "drop",
 };
+
+/* As much memory as gpu_dma_lock takes for a buffer. */
+#define ROW_BYTES	136
+
+struct row {
+	struct rhash_head node;
+	const void *object;
+	struct rcu_head rcu;
+	char rest[ROW_BYTES - 4 * sizeof(void *)];
+};
+
+static const struct rhashtable_params row_params = {
+	.key_len	= sizeof_field(struct row, object),
+	.key_offset	= offsetof(struct row, object),
+	.head_offset	= offsetof(struct row, node),
+	.automatic_shrinking = true,
+};
+
+static struct rhashtable rows;
+static struct kmem_cache *row_cache;
 
 /* Both under the mutex, as is what ftrace_ops is set to. */
 static struct kprobe kps[PROBES_MAX];
@@ -58,6 +88,66 @@ static int kretprobe_nothing(struct kretprobe_instance *ri, struct pt_regs *regs
 	return 0;
 }
 
+/* With it no row is zeroed under init_on_alloc, as no buffer of gpu_dma_lock is. */
+static void row_construct(void *row)
+{
+}
+
+static void row_free(void *row, void *arg)
+{
+	kmem_cache_free(row_cache, row);
+}
+
+static void row_free_rcu(struct rcu_head *head)
+{
+	row_free(container_of(head, struct row, rcu), NULL);
+}
+
+static int make_row(struct kprobe *kp, struct pt_regs *regs)
+{
+	struct row *row = kmem_cache_alloc(row_cache, GFP_ATOMIC | __GFP_NOWARN);
+
+	if (!row)
+		return 0;
+	row->object = (void *)regs_get_kernel_argument(regs, 1);
+	if (rhashtable_insert_fast(&rows, &row->node, row_params))
+		row_free(row, NULL);
+	return 0;
+}
+
+static int drop_row(struct kprobe *kp, struct pt_regs *regs)
+{
+	const void *object = (void *)regs_get_kernel_argument(regs, 0);
+	struct row *row;
+
+	rcu_read_lock();
+	row = rhashtable_lookup(&rows, &object, row_params);
+	if (row && !rhashtable_remove_fast(&rows, &row->node, row_params))
+		call_rcu(&row->rcu, row_free_rcu);
+	rcu_read_unlock();
+	return 0;
+}
+
+static int make_rows(void)
+{
+	int ret;
+
+	row_cache = kmem_cache_create("bench_row", sizeof(struct row), 0, 0, row_construct);
+	if (!row_cache)
+		return -ENOMEM;
+	ret = rhashtable_init(&rows, &row_params);
+	if (ret)
+		kmem_cache_destroy(row_cache);
+	return ret;
+}
+
+static void destroy_rows(void)
+{
+	rcu_barrier();
+	rhashtable_free_and_destroy(&rows, row_free, NULL);
+	kmem_cache_destroy(row_cache);
+}
+
 static void ftrace_nothing(unsigned long ip, unsigned long parent_ip,
 			   struct ftrace_ops *ops, struct ftrace_regs *fregs)
 {
@@ -67,7 +157,7 @@ static struct ftrace_ops ftrace_ops = {
 	.func = ftrace_nothing,
 };
 
-static int place_kprobe(const char *function)
+static int place_kprobe(const char *function, kprobe_pre_handler_t handler)
 {
 	int ret;
 
@@ -75,7 +165,7 @@ static int place_kprobe(const char *function)
 		return -ENOSPC;
 	kps[nr_kps] = (struct kprobe) {
 		.symbol_name = function,
-		.pre_handler = kprobe_nothing,
+		.pre_handler = handler,
 	};
 	ret = register_kprobe(&kps[nr_kps]);
 	nr_kps += !ret;
@@ -135,11 +225,15 @@ static int place(char *line)
 		return -EINVAL;
 	switch (match_string(kind_names, NR_KINDS, kind)) {
 	case KPROBE:
-		return place_kprobe(function);
+		return place_kprobe(function, kprobe_nothing);
 	case KRETPROBE:
 		return place_kretprobe(function);
 	case FTRACE:
 		return place_ftrace(function);
+	case MAKE:
+		return place_kprobe(function, make_row);
+	case DROP:
+		return place_kprobe(function, drop_row);
 	default:
 		return -EINVAL;
 	}
@@ -181,8 +275,14 @@ static struct dentry *dir;
 
 static int __init bench_init(void)
 {
-	if (!proc_create("bench_empty", 0200, NULL, &empty_ops))
+	int ret = make_rows();
+
+	if (ret)
+		return ret;
+	if (!proc_create("bench_empty", 0200, NULL, &empty_ops)) {
+		destroy_rows();
 		return -ENOMEM;
+	}
 	dir = debugfs_create_dir("bench", NULL);
 	debugfs_create_file("probes", 0200, dir, NULL, &probes_fops);
 	return 0;
@@ -193,6 +293,7 @@ static void __exit bench_exit(void)
 	debugfs_remove(dir);
 	remove_proc_entry("bench_empty", NULL);
 	remove_all();
+	destroy_rows();
 }
 
 module_init(bench_init);
