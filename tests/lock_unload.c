@@ -4,7 +4,7 @@
  * than a second of the guest's time, which is counted in instructions, and each
  * of them is told. It can be loaded again.
  *
- * vm: --icount --mem 1024 --timeout 400
+ * vm: --gpu bochs --icount --append slab_nomerge --mem 1024 --timeout 400
  */
 #define _GNU_SOURCE
 #include <sys/syscall.h>

@@ -7,7 +7,7 @@
  * The limits are the design's budgets, and a tenth: what the kernel's own functions
  * take differs among kernels.
  *
- * vm: --load --gpu none --icount --mem 1024 --append slab_nomerge --timeout 600
+ * vm: --load --gpu bochs --icount --append slab_nomerge --mem 1024 --timeout 600
  */
 #define _GNU_SOURCE
 #include "bench.h"

@@ -5,7 +5,7 @@
  * refused, what is never granted is never allowed. Thousands of other rules below
  * and above come and go too, so that the index is long and its blocks split and go.
  *
- * vm: --load --gpu none --smp 4 --mem 512 --timeout 300
+ * vm: --load --smp 4 --mem 512 --timeout 300
  */
 #define _GNU_SOURCE
 #include <signal.h>
