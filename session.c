@@ -68,7 +68,7 @@ static int results_make_room(struct gdl_session *session)
 
 /* The words of a line, each ended by NUL. */
 struct words {
-	int nr;					/* NOT_WORDS: too many, or NUL is in one */
+	int nr;					/* NOT_WORDS: too many, or a NUL */
 	char *at[GDL_WORDS_MAX];
 };
 
@@ -87,7 +87,7 @@ static bool in_word(char c)
 
 /*
  * Cut the line at @line, which is ended by a newline, into words; return where it
- * ends. It looks at each character once: that is a tenth of what a command costs.
+ * ends. In one pass, since that is a tenth of what a command costs.
  */
 static char *cut(char *line, struct words *words)
 {
@@ -196,7 +196,7 @@ static size_t ended_len(const char *buf, size_t len)
 
 /* Run the lines in @buf; return how many bytes were taken, or an error. */
 static ssize_t run_lines(struct gdl_session *session, char *buf, size_t len,
-			 bool cut)
+			 bool more)
 {
 	bool first = !session->written;
 	size_t done = 0, ended = ended_len(buf, len);
@@ -213,7 +213,7 @@ static ssize_t run_lines(struct gdl_session *session, char *buf, size_t len,
 	}
 	if (done == len)
 		return done;
-	if (cut && done)
+	if (more && done)
 		return done;
 	ret = take_rest(session, buf + done, len - done, first && !done);
 	if (ret)
@@ -293,7 +293,7 @@ static ssize_t write_locked(struct gdl_session *session,
  * @buf: the lines
  * @count: bytes
  *
- * The lines run in order, up to the first that fails. Of a write over 64 KiB
+ * The lines run in order, up to the first that fails; blank ones do nothing. Of a write over 64 KiB
  * the whole lines within its first 64 KiB are taken. What is behind the last
  * newline waits for its rest in the next write, or for the close; but a first
  * write without any newline runs at once.

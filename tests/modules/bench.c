@@ -7,11 +7,10 @@
  * In debugfs, folder bench:
  *
  * probes: write "KIND FUNCTION" to place a probe of KIND, kprobe, kretprobe or
- *   ftrace, that does nothing; write "none" to take them all away. Two kprobes do the
- *   least that anybody must who keeps a table of objects: make, on a function whose
- *   second argument is a new object, puts a row for it into a hash table; drop, on
- *   one whose first argument is an object, takes its row out, and frees it after a
- *   grace period.
+ *   ftrace, that does nothing; write "none" to take them all away. Two kprobes keep a
+ *   plain hash table of objects: make, on a function whose second argument is a new
+ *   object, puts a row for it there; drop, on one whose first argument is an object,
+ *   takes its row out, and frees it after a grace period.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
