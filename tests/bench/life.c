@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * usage: life [COUNT]
+ * usage: life SOURCE...
  *
- * What the life of a real buffer costs: create, export, close, destroy, as the mean of
- * COUNT: without the module, with it under each policy, and with probes that do
+ * What the life of a real buffer of each SOURCE that this kernel has, see source.h, costs:
+ * create, export, close, destroy, as the mean of many: without the module, with it under each policy, and with probes that do
  * nothing on the functions that the module was seen to probe on the way: all of a kind,
  * or each of the kind that the module needs there. The latter are the floor: nobody can
  * watch such a life by kprobes for less. A plain hash table of the GEM objects beside
@@ -55,11 +55,10 @@ static const char * const probes[NR_KINDS] = {
 };
 
 /* The functions of a life whose return the module must see. */
-static const char * const returns[] = { "dma_buf_export", "drm_gem_object_init" };
+static const char *returns[] = { "dma_buf_export", "drm_gem_object_init" };
 
 static char functions[FUNCTIONS_MAX][64];
 static int nr_functions;
-static long count = COUNT;
 
 /* Functions whose probes are hit at least once in a life. */
 static void find_functions(void)
@@ -92,15 +91,20 @@ static void place(int fd, const char *kind, const char *function)
 		bail("placing a probe: %s", line);
 }
 
+static bool is_one_of(const char *word, const char **words, size_t nr)
+{
+	while (nr--)
+		if (!strcmp(word, words[nr]))
+			return true;
+	return false;
+}
+
 static const char *probe_for(enum kind kind, const char *function)
 {
-	size_t i;
-
 	if (kind < NEEDED)
 		return probes[kind];
-	for (i = 0; i < sizeof(returns) / sizeof(*returns); i++)
-		if (!strcmp(function, returns[i]))
-			return "kretprobe";
+	if (is_one_of(function, returns, sizeof(returns) / sizeof(*returns)))
+		return "kretprobe";
 	if (kind == TABLE && !strcmp(function, "drm_gem_private_object_init"))
 		return "make";
 	if (kind == TABLE && !strcmp(function, "drm_gem_object_release"))
@@ -116,7 +120,7 @@ static double probed(enum kind kind)
 
 	for (i = 0; i < nr_functions; i++)
 		place(fd, probe_for(kind, functions[i]), functions[i]);
-	cost = bench_life(count);
+	cost = bench_life(COUNT);
 	place(fd, "none", "");
 	close(fd);
 	return cost;
@@ -125,8 +129,8 @@ static double probed(enum kind kind)
 static double measure(enum kind kind)
 {
 	if (params[kind])
-		return bench_life_under(params[kind], count);
-	return probes[kind] ? probed(kind) : bench_life(count);
+		return bench_life_under(params[kind], COUNT);
+	return probes[kind] ? probed(kind) : bench_life(COUNT);
 }
 
 /* Sizes: of probes, how many functions they are on. */
@@ -160,13 +164,11 @@ static void lives(void)
 
 int main(int argc, char **argv)
 {
-	if (argc > 1)
-		count = atol(argv[1]);
 	if (perm_insert(BENCH_MODULE))
 		bail("inserting " BENCH_MODULE);
-	/* bochs exports nothing on every kernel. */
-	for (bench_source = 0; bench_source < SOURCE_VIVID; bench_source++)
-		if (bench_source != SOURCE_BOCHS && source_open(bench_source))
+	for (bench_source = 0; bench_source < NR_SOURCES; bench_source++)
+		if (is_one_of(source_names[bench_source], (const char **)argv + 1, argc - 1) &&
+		    source_open(bench_source))
 			lives();
 	bench_remove("bench");
 	return 0;
