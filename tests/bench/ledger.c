@@ -2,7 +2,7 @@
 /*
  * usage: ledger [MOST [AGENTS]]
  *
- * What commands and files cost: with 1, 1,000, 10,000 ... MOST ledger buffers, then with
+ * What commands, files and calls within the kernel cost: with 1, 1,000, 10,000 ... MOST ledger buffers, then with
  * 1, 100 ... AGENTS agents that hold 10,000 of them; the memory of a buffer, of the
  * ledger and of vgem. A command's cost is that of a write of one line, less that of
  * the same write to a file that does nothing with it.
@@ -17,6 +17,8 @@
 #define GEMS		20000
 
 #define CONTROL		"control: "
+#define CALLS_MODULE	PERM_TEST_DIR "calls.ko"
+#define CALLS		6
 
 static const long sizes[] = { 1, 1000, 10000, 100000, 1000000 };
 static const int agents[] = { 1, 100, 10000 };
@@ -69,6 +71,25 @@ static void measure(long size, struct bench_costs *cost, double *reading)
 	*reading = size > 1 ? read_row("allocations", size, BUDGET_ROW) : 0;
 }
 
+/* See tests/modules/calls.c. */
+static void calls(long size)
+{
+	char name[32], what[64];
+	long long ns;
+	FILE *f = fopen("/sys/kernel/debug/gpu_dma_lock_calls", "r");
+	int nr = 0;
+
+	if (!f)
+		bail("opening gpu_dma_lock_calls");
+	for (; fscanf(f, "%31s %lld", name, &ns) == 2; nr++) {
+		snprintf(what, sizeof(what), "in the kernel: %s", name);
+		row(what, size, ns, BUDGET_NONE);
+	}
+	fclose(f);
+	if (nr != CALLS)
+		bail("only %d calls succeeded", nr);
+}
+
 static void growth(const char *what, long size, double now, double then)
 {
 	bench_row(what, size, now / then, "times 1,000", BUDGET_GROWTH);
@@ -97,6 +118,7 @@ static void by_size(long most)
 		}
 		held = size;
 		measure(size, &cost, &reading);
+		calls(size);
 		if (size == 1000) {
 			first = cost;
 			first_reading = reading;
@@ -166,6 +188,17 @@ static void by_agents(int most)
 	}
 }
 
+static void insert_calls(void)
+{
+	char params[64];
+	int fd = open(CALLS_MODULE, O_RDONLY | O_CLOEXEC);
+
+	snprintf(params, sizeof(params), "agent=%d device=%llu", BENCH_AGENT, bench_device);
+	if (fd < 0 || syscall(SYS_finit_module, fd, params, 0))
+		bail("inserting " CALLS_MODULE);
+	close(fd);
+}
+
 static void shrink_slabs(void)
 {
 	int err = system("for f in /sys/kernel/slab/*/shrink; do echo 1 >$f; done");
@@ -215,6 +248,7 @@ int main(int argc, char **argv)
 	real_memory();
 	if (swarm_cmd("create_agent %d\n", BENCH_AGENT))
 		bail("creating an agent");
+	insert_calls();
 	by_size(argc > 1 ? atol(argv[1]) : MOST);
 	if (swarm_cmd("remove_agent %d\ncreate_agent %d\n", BENCH_AGENT, BENCH_AGENT))
 		bail("removing the agent");
@@ -222,6 +256,7 @@ int main(int argc, char **argv)
 	row("an empty write to a file of proc", 1, bench_floor(COUNT), BUDGET_NONE);
 	files();
 	by_agents(argc > 2 ? atoi(argv[2]) : MOST_AGENTS);
+	bench_remove("calls");
 	bench_remove("gpu_dma_lock");
 	bench_remove("bench");
 	return 0;

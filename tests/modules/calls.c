@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * calls: what functions of gpu_dma_lock cost within the kernel.
+ *
+ * debugfs, gpu_dma_lock_calls: reading it calls each of them some thousand times, and
+ * gives a line each, "NAME NANOSECONDS", of which one is an instruction under -icount.
+ * Buffers are of the parameters agent and device, which can be changed; the agent has no
+ * rules, so that each check is denied.
+ *
+ * The functions are not exported: a kprobe finds them. It may point behind an ENDBR, so
+ * this is for machines that do not insist on one, as QEMU's are.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/debugfs.h>
+#include <linux/kprobes.h>
+#include <linux/ktime.h>
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+
+#include "../../gpu_dma_lock.h"
+#include "../../gpu_dma_lock_check.h"
+
+#define CALLS	2000
+#define SIZE	4096
+
+static ulong agent = 1;
+module_param(agent, ulong, 0600);
+MODULE_PARM_DESC(agent, "whose buffers are made");
+
+static ulong device;
+module_param(device, ulong, 0600);
+MODULE_PARM_DESC(device, "where they are");
+
+static struct {
+	typeof(&gdl_buffer_allocate) allocate;
+	typeof(&gdl_buffer_lookup) lookup;
+	typeof(&gdl_buffer_free) free;
+	typeof(&gdl_agent_lookup_rcu) agent;
+	typeof(&gdl_device_lookup) device;
+	typeof(&gdl_agent_device_quota) quota;
+	typeof(&gdl_try_charge) charge;
+	typeof(&gdl_uncharge) uncharge;
+} call;
+
+static const struct {
+	const char *name;
+	void **address;
+} functions[] = {
+	{ "gdl_buffer_allocate", (void **)&call.allocate },
+	{ "gdl_buffer_lookup", (void **)&call.lookup },
+	{ "gdl_buffer_free", (void **)&call.free },
+	{ "gdl_agent_lookup_rcu", (void **)&call.agent },
+	{ "gdl_device_lookup", (void **)&call.device },
+	{ "gdl_agent_device_quota", (void **)&call.quota },
+	{ "gdl_try_charge", (void **)&call.charge },
+	{ "gdl_uncharge", (void **)&call.uncharge },
+};
+
+static int find(const char *name, void **address)
+{
+	struct kprobe kp = { .symbol_name = name };
+	int ret = register_kprobe(&kp);
+
+	if (ret)
+		return ret;
+	*address = kp.addr;
+	unregister_kprobe(&kp);
+	return 0;
+}
+
+static void print(struct seq_file *m, const char *name, u64 begin)
+{
+	seq_printf(m, "%s %llu\n", name, (ktime_get_ns() - begin) / CALLS);
+}
+
+/* That it calls this one keeps gpu_dma_lock loaded. */
+static void check(struct seq_file *m)
+{
+	u64 begin = ktime_get_ns();
+	int i, denied = 0;
+
+	for (i = 0; i < CALLS; i++)
+		denied += gpu_dma_lock_check(agent, 0, SIZE, GPU_DMA_LOCK_READ) == -EACCES;
+	if (denied == CALLS)
+		print(m, "check", begin);
+}
+
+/* Returns how many were made; the others failed. */
+static int allocate(struct seq_file *m, u64 *ids)
+{
+	u64 begin = ktime_get_ns();
+	int i;
+
+	for (i = 0; i < CALLS; i++)
+		if (call.allocate(agent, SIZE, device, &ids[i]))
+			return i;
+	print(m, "create", begin);
+	return CALLS;
+}
+
+static void look_up(struct seq_file *m, const u64 *ids)
+{
+	u64 begin = ktime_get_ns();
+	int i, found = 0;
+
+	for (i = 0; i < CALLS; i++) {
+		rcu_read_lock();
+		found += !!call.lookup(ids[i]);
+		rcu_read_unlock();
+	}
+	if (found == CALLS)
+		print(m, "lookup", begin);
+}
+
+/* Returns 0, or an error of the last of the charges, which is not uncharged. */
+static int charge(struct seq_file *m)
+{
+	struct gdl_device_quota *dq = NULL;
+	struct gdl_device *d;
+	struct gdl_agent *a;
+	int i, ret = -ENOENT;
+	u64 begin;
+
+	rcu_read_lock();
+	a = call.agent(agent);
+	d = call.device(device);
+	if (a && d)
+		dq = call.quota(a, d, GFP_ATOMIC);
+	if (!dq)
+		goto out;
+	begin = ktime_get_ns();
+	for (i = 0; i < CALLS; i++) {
+		ret = call.charge(dq, SIZE);
+		if (ret)
+			break;
+	}
+	if (!ret)
+		print(m, "charge", begin);
+	begin = ktime_get_ns();
+	while (i--)
+		call.uncharge(dq, SIZE);
+	if (!ret)
+		print(m, "uncharge", begin);
+out:
+	rcu_read_unlock();
+	return ret;
+}
+
+static void give_back(struct seq_file *m, const u64 *ids, int nr)
+{
+	u64 begin = ktime_get_ns();
+	int i, failed = 0;
+
+	for (i = 0; i < nr; i++)
+		failed += !!call.free(ids[i]);
+	if (nr == CALLS && !failed)
+		print(m, "free", begin);
+}
+
+static int costs_show(struct seq_file *m, void *unused)
+{
+	u64 *ids = kvcalloc(CALLS, sizeof(*ids), GFP_KERNEL);
+	int nr, ret;
+
+	if (!ids)
+		return -ENOMEM;
+	check(m);
+	nr = allocate(m, ids);
+	if (nr == CALLS)
+		look_up(m, ids);
+	ret = charge(m);
+	give_back(m, ids, nr);
+	kvfree(ids);
+	return ret;
+}
+DEFINE_SHOW_ATTRIBUTE(costs);
+
+static struct dentry *costs;
+
+static int __init calls_init(void)
+{
+	int i, ret;
+
+	for (i = 0; i < ARRAY_SIZE(functions); i++) {
+		ret = find(functions[i].name, functions[i].address);
+		if (ret)
+			return ret;
+	}
+	costs = debugfs_create_file("gpu_dma_lock_calls", 0400, NULL, NULL, &costs_fops);
+	return 0;
+}
+
+static void __exit calls_exit(void)
+{
+	debugfs_remove(costs);
+}
+
+module_init(calls_init);
+module_exit(calls_exit);
+
+MODULE_DESCRIPTION("What functions of gpu_dma_lock cost within the kernel");
+MODULE_LICENSE("GPL");
