@@ -2,10 +2,10 @@
 /*
  * usage: ledger [MOST [AGENTS]]
  *
- * What commands, files and calls within the kernel cost: with 1, 1,000, 10,000 ... MOST ledger buffers, then with
- * 1, 100 ... AGENTS agents that hold 10,000 of them; the memory of a buffer, of the
- * ledger and of vgem. A command's cost is that of a write of one line, less that of
- * the same write to a file that does nothing with it.
+ * What commands, files and calls within the kernel cost: with 1, 1,000, 10,000 ... MOST
+ * ledger buffers, then with 1, 100 ... AGENTS agents that hold 10,000 of them; the memory
+ * of a buffer, of the ledger and of vgem. A command's cost is that of a write of one line,
+ * less that of the same write to a file that does nothing with it.
  */
 #define _GNU_SOURCE
 #include "bench.h"
@@ -87,7 +87,8 @@ static void calls(long size)
 	}
 	fclose(f);
 	if (nr != CALLS)
-		bail("only %d calls succeeded", nr);
+		bail("only %d of them succeeded", nr);
+	sleep(BENCH_SETTLE_SECONDS);
 }
 
 static void growth(const char *what, long size, double now, double then)

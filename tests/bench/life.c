@@ -3,11 +3,12 @@
  * usage: life SOURCE...
  *
  * What the life of a real buffer of each SOURCE that this kernel has, see source.h, costs:
- * create, export, close, destroy, as the mean of many: without the module, with it under each policy, and with probes that do
- * nothing on the functions that the module was seen to probe on the way: all of a kind,
- * or each of the kind that the module needs there. The latter are the floor: nobody can
- * watch such a life by kprobes for less. A plain hash table of the GEM objects beside
- * them is what anybody would add. What does not make a GEM object is not exported.
+ * create, export, close, destroy, as the mean of many: without the module, with it under
+ * each policy, and with probes that do nothing on the functions that the module was seen
+ * to probe on the way: all of a kind, or each of the kind that the module needs there. The
+ * latter are the floor: nobody can watch such a life by kprobes for less. A plain hash
+ * table of the GEM objects beside them is what anybody would add. What does not make a GEM
+ * object is not exported.
  */
 #define _GNU_SOURCE
 #include "bench.h"
@@ -55,7 +56,7 @@ static const char * const probes[NR_KINDS] = {
 };
 
 /* The functions of a life whose return the module must see. */
-static const char *returns[] = { "dma_buf_export", "drm_gem_object_init" };
+static const char * const returns[] = { "dma_buf_export", "drm_gem_object_init" };
 
 static char functions[FUNCTIONS_MAX][64];
 static int nr_functions;
@@ -91,7 +92,7 @@ static void place(int fd, const char *kind, const char *function)
 		bail("placing a probe: %s", line);
 }
 
-static bool is_one_of(const char *word, const char **words, size_t nr)
+static bool is_one_of(const char *word, const char * const *words, size_t nr)
 {
 	while (nr--)
 		if (!strcmp(word, words[nr]))
@@ -164,10 +165,12 @@ static void lives(void)
 
 int main(int argc, char **argv)
 {
+	const char * const *sources = (const char * const *)argv + 1;
+
 	if (perm_insert(BENCH_MODULE))
 		bail("inserting " BENCH_MODULE);
 	for (bench_source = 0; bench_source < NR_SOURCES; bench_source++)
-		if (is_one_of(source_names[bench_source], (const char **)argv + 1, argc - 1) &&
+		if (is_one_of(source_names[bench_source], sources, argc - 1) &&
 		    source_open(bench_source))
 			lives();
 	bench_remove("bench");

@@ -36,14 +36,15 @@ module_param(device, ulong, 0600);
 MODULE_PARM_DESC(device, "where they are");
 
 static struct {
-	typeof(&gdl_buffer_allocate) allocate;
-	typeof(&gdl_buffer_lookup) lookup;
-	typeof(&gdl_buffer_free) free;
-	typeof(&gdl_agent_lookup_rcu) agent;
-	typeof(&gdl_device_lookup) device;
-	typeof(&gdl_agent_device_quota) quota;
-	typeof(&gdl_try_charge) charge;
-	typeof(&gdl_uncharge) uncharge;
+	int (*allocate)(u64 agent_id, u64 size, u64 device_id, u64 *id);
+	struct gdl_buffer *(*lookup)(u64 id);
+	int (*free)(u64 id);
+	struct gdl_agent *(*agent)(u64 id);
+	struct gdl_device *(*device)(u64 id);
+	struct gdl_device_quota *(*quota)(struct gdl_agent *agent, struct gdl_device *device,
+					  gfp_t gfp);
+	int (*charge)(struct gdl_device_quota *dq, u64 size);
+	void (*uncharge)(struct gdl_device_quota *dq, u64 size);
 } call;
 
 static const struct {
