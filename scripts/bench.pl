@@ -101,7 +101,7 @@ END
 		print "\$d$i << EOD\n", map({ "$_\n" } @{$points{$names[$i]}}), "EOD\n";
 	}
 	print 'plot ', @names ? join(', ', map { "\$d$_ with linespoints title \"$names[$_]\"" } 0 .. $#names)
-		: '1 title "nothing was counted at several sizes"', "\n";
+		: '[1:10] [0.1:10] 1 title "nothing was counted at several sizes"', "\n";
 }
 
 # virtio-gpu leaves to the host when its work is done, so how that mixes with the guest's

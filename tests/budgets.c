@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The design's budgets, or of a life what it takes instead, and a tenth more:
- * instructions, counted under -icount, so how busy the host is makes no difference. That of a permission check is held by
- * perm_load.c; scripts/bench measures more, with more buffers. On newest the kernel's own
- * printing takes more: a row is 2,300 there.
+ * instructions, counted under -icount, so how busy the host is makes no difference. That
+ * of a permission check is held by perm_load.c; scripts/bench measures more, with more
+ * buffers. On newest the kernel's own printing takes more: a row is 2,300 there.
  *
  * vm: -k 6.1 -k 6.12 --gpu bochs --icount --append slab_nomerge --mem 512 --timeout 300
  */
