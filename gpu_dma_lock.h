@@ -711,7 +711,7 @@ struct gdl_reply {
 	s64 id;					/* that he is to be told, or 0 */
 };
 
-/* Run one line. */
+/* Run the words of one line. */
 typedef int (*gdl_line_fn)(struct gdl_reply *reply, int argc, char **argv);
 
 int gdl_command_control(struct gdl_reply *reply, int argc, char **argv);

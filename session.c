@@ -293,10 +293,10 @@ static ssize_t write_locked(struct gdl_session *session,
  * @buf: the lines
  * @count: bytes
  *
- * The lines run in order, up to the first that fails; blank ones do nothing. Of a write over 64 KiB
- * the whole lines within its first 64 KiB are taken. What is behind the last
- * newline waits for its rest in the next write, or for the close; but a first
- * write without any newline runs at once.
+ * The lines run in order, up to the first that fails; blank ones do nothing. Of
+ * a write over 64 KiB the whole lines within its first 64 KiB are taken. What is
+ * behind the last newline waits for its rest in the next write, or for the close;
+ * but a first write without any newline runs at once.
  *
  * Context: May sleep.
  * Return: How many bytes were taken: whole lines that succeeded, and a rest

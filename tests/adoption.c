@@ -16,10 +16,10 @@
 #include "client.h"
 #include "gem.h"
 #include "life.h"
+#include "perm.h"
 #include "source.h"
 #include "swarm.h"
 
-#define MODULE		"/gpu_dma_lock.ko"
 #define SIZE		8192
 #define NR_VGEM		400
 #define NR_IMPORTED	300
@@ -37,15 +37,6 @@ struct old {
 };
 
 static struct old *olds;
-
-static int insert(void)
-{
-	int fd = open(MODULE, O_RDONLY | O_CLOEXEC);
-	int err = syscall(SYS_finit_module, fd, "", 0) ? errno : 0;
-
-	close(fd);
-	return err;
-}
 
 /* For clients: their files */
 
@@ -411,7 +402,7 @@ static void test_race(int round)
 			churn();
 	}
 	usleep(200000 + 50000 * round);
-	err = insert();
+	err = perm_insert(PERM_MODULE);
 	usleep(300000);
 	for (i = 0; i < 2; i++)
 		kill(pid[i], SIGKILL);
@@ -446,7 +437,7 @@ int main(void)
 	close(i);
 	close(virtio);
 
-	is_errno(insert(), 0, "the module is inserted");
+	is_errno(perm_insert(PERM_MODULE), 0, "the module is inserted");
 	test_rows();
 	test_attachments(c[1].pid);
 	test_contexts(c);

@@ -83,11 +83,8 @@ static inline double bench_op(bench_fn op, long count)
 /* Inserts gpu_dma_lock with these parameters. */
 static inline void bench_insert(const char *params)
 {
-	int fd = open(PERM_MODULE, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0 || syscall(SYS_finit_module, fd, params, 0))
+	if (perm_insert_with(PERM_MODULE, params))
 		bail("inserting " PERM_MODULE " %s", params);
-	close(fd);
 }
 
 static inline void bench_remove(const char *module)

@@ -112,7 +112,7 @@ int main(void)
 {
 	double without, with;
 
-	if (!access("/sys/kernel/debug/kmemleak", F_OK))
+	if (on_debug_kernel())
 		skip_all("this kernel's checks count as the module's instructions");
 	bench_source = SOURCE_VGEM;
 	if (!source_open(SOURCE_VGEM))

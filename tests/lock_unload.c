@@ -7,11 +7,9 @@
  * vm: --gpu bochs --icount --append slab_nomerge --mem 1024 --timeout 400
  */
 #define _GNU_SOURCE
-#include <sys/syscall.h>
-
 #include "lock.h"
+#include "perm.h"
 
-#define MODULE		"/gpu_dma_lock.ko"
 #define WAITERS_MAX	1000
 #define WAITERS		scaled(WAITERS_MAX)
 #define BUFFERS		10	/* that they wait for */
@@ -20,22 +18,13 @@
 static struct lock_call calls[WAITERS_MAX];
 static __u64 buffers[BUFFERS];
 
-static int insert(void)
-{
-	int fd = open(MODULE, O_RDONLY | O_CLOEXEC);
-	int err = fd < 0 || syscall(SYS_finit_module, fd, "", 0) ? errno : 0;
-
-	close(fd);
-	return err;
-}
-
 /* Returns how long it took. */
 static long delete_ms(int *err)
 {
 	struct timespec from, to;
 
 	clock_gettime(CLOCK_MONOTONIC, &from);
-	*err = syscall(SYS_delete_module, "gpu_dma_lock", O_NONBLOCK) ? errno : 0;
+	*err = perm_delete("gpu_dma_lock");
 	clock_gettime(CLOCK_MONOTONIC, &to);
 	return (to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000;
 }
@@ -74,18 +63,18 @@ int main(void)
 	long with, without;
 	int err;
 
-	if (insert())
+	if (perm_insert(PERM_MODULE))
 		bail("inserting the module");
 	without = delete_ms(&err);
 	is_errno(err, 0, "the module goes in %ld ms without waiters", without);
-	is_errno(insert(), 0, "it comes back");
+	is_errno(perm_insert(PERM_MODULE), 0, "it comes back");
 	begin_waits();
 	with = delete_ms(&err);
 	is_errno(err, 0, "it goes with %d waiters", WAITERS);
 	ok(with < LIMIT_MS, "in %ld ms, which is under %d", with, LIMIT_MS);
 	end_waits();
 	ok(access("/proc/swarm", F_OK), "nothing of it is left in proc");
-	is_errno(insert(), 0, "it comes back");
+	is_errno(perm_insert(PERM_MODULE), 0, "it comes back");
 	lock_none_left("then");
 	is(swarm_stat("buffers"), 0, "nor a buffer");
 	is_errno(swarm_cmd("create_agent 1"), 0, "it takes commands");

@@ -17,14 +17,19 @@
 #define PERM_READ	1U
 #define PERM_WRITE	2U
 
-/* Inserts a module. Returns 0 or an error number. */
-static inline int perm_insert(const char *path)
+/* Inserts a module with these parameters. Returns 0 or an error number. */
+static inline int perm_insert_with(const char *path, const char *params)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int err = fd < 0 || syscall(SYS_finit_module, fd, "", 0) ? errno : 0;
+	int err = fd < 0 || syscall(SYS_finit_module, fd, params, 0) ? errno : 0;
 
 	close(fd);
 	return err;
+}
+
+static inline int perm_insert(const char *path)
+{
+	return perm_insert_with(path, "");
 }
 
 /* Removes a module. Returns 0 or an error number. */

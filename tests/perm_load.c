@@ -31,7 +31,7 @@ int main(void)
 	double bytes;
 	int fd, agent;
 
-	if (!access("/sys/kernel/debug/kmemleak", F_OK))
+	if (on_debug_kernel())
 		skip_all("this kernel's checks count as the module's instructions");
 	if (perm_insert(TEST_MODULE))
 		bail("inserting the test module");

@@ -155,6 +155,12 @@ static inline int scaled(int n)
 	return part > 0 ? part : 1;
 }
 
+/* Is this the kernel debug, whose checks take twenty times as long as what they check? */
+static inline bool on_debug_kernel(void)
+{
+	return !access("/sys/kernel/debug/kmemleak", F_OK);
+}
+
 /* What chance brings about, given time: checked when the test is run in full. */
 static inline __printf(2, 3)
 void ok_in_full(bool pass, const char *fmt, ...)

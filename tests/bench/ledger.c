@@ -192,12 +192,10 @@ static void by_agents(int most)
 static void insert_calls(void)
 {
 	char params[64];
-	int fd = open(CALLS_MODULE, O_RDONLY | O_CLOEXEC);
 
 	snprintf(params, sizeof(params), "agent=%d device=%llu", BENCH_AGENT, bench_device);
-	if (fd < 0 || syscall(SYS_finit_module, fd, params, 0))
-		bail("inserting " CALLS_MODULE);
-	close(fd);
+	if (perm_insert_with(CALLS_MODULE, params))
+		bail("inserting " CALLS_MODULE " %s", params);
 }
 
 static void shrink_slabs(void)

@@ -100,6 +100,16 @@ static bool is_one_of(const char *word, const char * const *words, size_t nr)
 	return false;
 }
 
+/* A source that is mistyped would be one that this kernel has not. */
+static void check_sources(const char * const *sources, int nr)
+{
+	if (!nr)
+		bail("usage: life SOURCE...");
+	while (nr--)
+		if (!is_one_of(sources[nr], source_names, NR_SOURCES))
+			bail("no source %s", sources[nr]);
+}
+
 static const char *probe_for(enum kind kind, const char *function)
 {
 	if (kind < NEEDED)
@@ -167,6 +177,7 @@ int main(int argc, char **argv)
 {
 	const char * const *sources = (const char * const *)argv + 1;
 
+	check_sources(sources, argc - 1);
 	if (perm_insert(BENCH_MODULE))
 		bail("inserting " BENCH_MODULE);
 	for (bench_source = 0; bench_source < NR_SOURCES; bench_source++)
