@@ -4,26 +4,25 @@
  * against its own quota, against its quota on one device, and against the
  * capacity of that device.
  *
- * An agent is removed in two phases. It is taken out of the tables and its bindings
- * are dropped; after a grace period whoever found it earlier has published the
- * buffer that he charged to it, and nobody finds it any more. Then it is emptied
- * and freed. See remove_agent() in command.c.
+ * How an agent is removed is agent_remove.c's.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/hash.h>
 #include <linux/mutex.h>
+#include <linux/ratelimit.h>
 #include <linux/rculist.h>
 #include <linux/rhashtable.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
 #include "gpu_dma_lock.h"
 #include "trace.h"
 
-static enum gdl_policy policy = GDL_POLICY_AUDIT;
+enum gdl_policy gdl_policy = GDL_POLICY_AUDIT;
 
 const char * const gdl_policy_names[GDL_NR_POLICIES] = {
 	[GDL_POLICY_OFF]	= "off",
@@ -37,7 +36,7 @@ static DEFINE_XARRAY(agents);
 static struct rhashtable agents_hash;
 /* Agents, their bindings and device quotas come and go under it. */
 DEFINE_MUTEX(gdl_agent_mutex);
-static unsigned int nr_agents;		/* under gdl_agent_mutex */
+static unsigned int nr_agents;		/* M */
 
 /* Ids are for users to choose: the high half is folded in, which else would not count. */
 static u32 agent_hash(const void *key, u32 len, u32 seed)
@@ -66,225 +65,27 @@ static const struct rhashtable_params agent_params = {
 struct gdl_agent gdl_host = {
 	.quota.limit = GDL_UNLIMITED,
 	.lock = __SPIN_LOCK_UNLOCKED(gdl_host.lock),
-	.lock_waiters = LIST_HEAD_INIT(gdl_host.lock_waiters),
+	.own.node.waiters = LIST_HEAD_INIT(gdl_host.own.node.waiters),
+	.own.holders = LIST_HEAD_INIT(gdl_host.own.holders),
+	.lock_node.of_agent = true,
+	.lock_node.waiters = LIST_HEAD_INIT(gdl_host.lock_node.waiters),
+	.bound = LIST_HEAD_INIT(gdl_host.bound),
 	.buffer_perms = XARRAY_INIT(gdl_host.buffer_perms, XA_FLAGS_LOCK_BH),
 };
 
-static void quota_raise_peak(struct gdl_quota *quota)
+static void device_quota_free_rcu(struct rcu_head *rcu)
 {
-	s64 used = atomic64_read(&quota->used);
-	s64 peak = atomic64_read(&quota->peak);
+	struct gdl_device_quota *dq = container_of(rcu, struct gdl_device_quota, rcu);
 
-	while (used > peak)
-		if (atomic64_try_cmpxchg(&quota->peak, &peak, used))
-			break;
-}
-
-/* Charge unless that passes the limit: used never does, not for a moment. */
-static bool quota_try_charge(struct gdl_quota *quota, u64 size)
-{
-	u64 limit = min(READ_ONCE(quota->limit), GDL_BYTES_MAX);
-	s64 used = atomic64_read(&quota->used);
-
-	do {
-		if (size > limit || used > limit - size)
-			return false;
-	} while (!atomic64_try_cmpxchg(&quota->used, &used, used + size));
-	return true;
-}
-
-/* Charge in any case; return by how many bytes that passes the limit. */
-static u64 quota_charge(struct gdl_quota *quota, u64 size)
-{
-	u64 used = atomic64_add_return(size, &quota->used);
-	u64 limit = READ_ONCE(quota->limit);
-
-	return used > limit ? used - limit : 0;
-}
-
-static void quota_uncharge(struct gdl_quota *quota, u64 size)
-{
-	WARN_ONCE(atomic64_sub_return(size, &quota->used) < 0,
-		  "more was uncharged than charged");
-}
-
-/* By how many bytes a charge would pass the limit, now that it has failed. */
-static u64 quota_over(const struct gdl_quota *quota, u64 size)
-{
-	u64 used = atomic64_read(&quota->used) + size;
-	u64 limit = READ_ONCE(quota->limit);
-
-	return used > limit ? used - limit : 0;
-}
-
-/*
- * A buffer was charged. Only now are the peaks raised: a charge that one limit
- * lets pass and the next one refuses leaves no trace.
- */
-static void count_buffer(struct gdl_device_quota *dq)
-{
-	quota_raise_peak(&dq->agent->quota);
-	quota_raise_peak(&dq->quota);
-	quota_raise_peak(&dq->device->capacity);
-	atomic64_inc(&dq->agent->buffers);
-	atomic64_inc(&dq->device->buffers);
-}
-
-/* @stat: which limit is passed, and whether the charge is refused for it. */
-static void count_denied(struct gdl_device_quota *dq, u64 size, u64 over,
-			 enum gdl_stat stat)
-{
-	atomic64_inc(&dq->agent->quota.denied);
-	atomic64_inc(&dq->quota.denied);
-	gdl_stat_inc(stat);
-	trace_gdl_charge_denied(dq, size, over,
-				stat == GDL_STAT_CAPACITY_DENIED ||
-				stat == GDL_STAT_CAPACITY_AUDITED,
-				stat == GDL_STAT_QUOTA_DENIED ||
-				stat == GDL_STAT_CAPACITY_DENIED);
-}
-
-/**
- * gdl_try_charge() - charge a new buffer, unless that passes a limit
- * @dq: whom to charge, on which device
- * @size: bytes
- *
- * A refusal leaves nothing charged and is counted.
- *
- * Context: Any. Does not sleep. @dq must stay: caller holds rcu_read_lock() or
- * gdl_agent_mutex.
- * Return: 0, -EDQUOT over the agent's quota or its quota on the device, -ENOSPC
- * over the device's capacity.
- */
-int gdl_try_charge(struct gdl_device_quota *dq, u64 size)
-{
-	if (!quota_try_charge(&dq->agent->quota, size)) {
-		count_denied(dq, size, quota_over(&dq->agent->quota, size),
-			     GDL_STAT_QUOTA_DENIED);
-		return -EDQUOT;
-	}
-	if (!quota_try_charge(&dq->quota, size)) {
-		quota_uncharge(&dq->agent->quota, size);
-		count_denied(dq, size, quota_over(&dq->quota, size),
-			     GDL_STAT_QUOTA_DENIED);
-		return -EDQUOT;
-	}
-	if (!quota_try_charge(&dq->device->capacity, size)) {
-		quota_uncharge(&dq->quota, size);
-		quota_uncharge(&dq->agent->quota, size);
-		count_denied(dq, size,
-			     quota_over(&dq->device->capacity, size),
-			     GDL_STAT_CAPACITY_DENIED);
-		return -ENOSPC;
-	}
-	count_buffer(dq);
-	return 0;
-}
-
-/**
- * gdl_charge() - charge a buffer that exists, whatever the limits say
- * @dq: whom to charge, on which device
- * @size: bytes
- *
- * Passing a limit is counted as denied, unless the policy is off.
- *
- * Context: As gdl_try_charge().
- * Return: Whether a limit is passed.
- */
-bool gdl_charge(struct gdl_device_quota *dq, u64 size)
-{
-	u64 over_quota = quota_charge(&dq->agent->quota, size);
-	u64 over_device = quota_charge(&dq->quota, size);
-	u64 over_capacity = quota_charge(&dq->device->capacity, size);
-
-	count_buffer(dq);
-	if (likely(!over_quota && !over_device && !over_capacity))
-		return false;
-	if (gdl_policy_get() == GDL_POLICY_OFF)
-		return true;
-	if (over_quota || over_device)
-		count_denied(dq, size, max(over_quota, over_device),
-			     GDL_STAT_QUOTA_AUDITED);
-	else
-		count_denied(dq, size, over_capacity,
-			     GDL_STAT_CAPACITY_AUDITED);
-	return true;
-}
-
-/**
- * gdl_charge_move() - move a buffer's charge to another agent
- * @from: whom it is charged to
- * @to: whom to charge, on the same device
- * @size: bytes, as charged
- *
- * Nobody asked for more: passing a limit is not counted as denied, and the
- * device's total is not touched.
- *
- * Context: As gdl_try_charge().
- */
-void gdl_charge_move(struct gdl_device_quota *from, struct gdl_device_quota *to,
-		     u64 size)
-{
-	quota_charge(&to->agent->quota, size);
-	quota_charge(&to->quota, size);
-	quota_raise_peak(&to->agent->quota);
-	quota_raise_peak(&to->quota);
-	atomic64_inc(&to->agent->buffers);
-	quota_uncharge(&from->agent->quota, size);
-	quota_uncharge(&from->quota, size);
-	atomic64_dec(&from->agent->buffers);
-}
-
-/**
- * gdl_charge_overrun() - refuse to export a buffer charged over the limit
- * @dq: whom it is charged to
- * @size: bytes
- *
- * Context: As gdl_try_charge().
- * Return: 0 if what is charged is within the limits by now, else -EDQUOT or
- * -ENOSPC, which is counted.
- */
-int gdl_charge_overrun(struct gdl_device_quota *dq, u64 size)
-{
-	u64 over = max(quota_over(&dq->agent->quota, 0),
-		       quota_over(&dq->quota, 0));
-
-	if (over) {
-		count_denied(dq, size, over, GDL_STAT_QUOTA_DENIED);
-		return -EDQUOT;
-	}
-	over = quota_over(&dq->device->capacity, 0);
-	if (over) {
-		count_denied(dq, size, over, GDL_STAT_CAPACITY_DENIED);
-		return -ENOSPC;
-	}
-	return 0;
-}
-
-/**
- * gdl_uncharge() - give back what a buffer was charged
- * @dq: whom it was charged to
- * @size: bytes, as charged
- *
- * Context: As gdl_try_charge().
- */
-void gdl_uncharge(struct gdl_device_quota *dq, u64 size)
-{
-	struct gdl_device *device = dq->device;
-
-	quota_uncharge(&dq->agent->quota, size);
-	quota_uncharge(&dq->quota, size);
-	quota_uncharge(&device->capacity, size);
-	atomic64_dec(&dq->agent->buffers);
-	if (atomic64_dec_and_test(&device->buffers) && READ_ONCE(device->gone))
-		gdl_agent_reap();
+	kfree(dq->regions);
+	kfree(dq);
 }
 
 static void device_quota_free(struct gdl_device_quota *dq)
 {
 	hlist_del_rcu(&dq->node);
 	gdl_device_put(dq->device);
-	kfree_rcu(dq, rcu);
+	call_rcu(&dq->rcu, device_quota_free_rcu);
 }
 
 /*
@@ -308,6 +109,7 @@ static void reap(struct work_struct *work)
 			    !atomic64_read(&dq->device->buffers))
 				device_quota_free(dq);
 		spin_unlock_irqrestore(&agent->lock, flags);
+		cond_resched();
 	}
 	gdl_device_reap();
 	mutex_unlock(&gdl_agent_mutex);
@@ -325,8 +127,50 @@ void gdl_agent_reap(void)
 	schedule_work(&reap_work);
 }
 
-/* Put @agent where it is found; under gdl_agent_mutex, or before anybody can. */
-static int agent_insert(struct gdl_agent *agent)
+/**
+ * gdl_agent_alloc() - make an agent that nobody finds yet
+ * @id: its id
+ * @limit: its quota in bytes, or GDL_UNLIMITED
+ * @gfp: how to allocate it
+ *
+ * Context: As @gfp allows.
+ * Return: The agent, or NULL.
+ */
+struct gdl_agent *gdl_agent_alloc(u64 id, u64 limit, gfp_t gfp)
+{
+	struct gdl_agent *agent = kzalloc(sizeof(*agent), gfp);
+
+	if (!agent)
+		return NULL;
+	agent->id = id;
+	agent->quota.limit = limit;
+	spin_lock_init(&agent->lock);
+	gdl_lock_owner_init(&agent->own, 0);
+	gdl_lock_node_init(&agent->lock_node, true);
+	INIT_LIST_HEAD(&agent->bound);
+	xa_init_flags(&agent->buffer_perms, XA_FLAGS_LOCK_BH);
+	return agent;
+}
+
+/**
+ * gdl_agents_full() - are there as many agents as there can be?
+ *
+ * Context: Any. A caller that does not hold gdl_agent_mutex may miss some that are just made.
+ * Return: Whether there are.
+ */
+bool gdl_agents_full(void)
+{
+	return READ_ONCE(nr_agents) >= GDL_AGENTS_MAX;
+}
+
+/**
+ * gdl_agent_add() - let an agent be found by its id
+ * @agent: the agent; nobody else has its id
+ *
+ * Context: May sleep. Caller holds gdl_agent_mutex, or is alone.
+ * Return: 0 or -ENOMEM.
+ */
+int gdl_agent_add(struct gdl_agent *agent)
 {
 	int ret = xa_reserve(&agents, agent->id, GFP_KERNEL);
 
@@ -339,8 +183,23 @@ static int agent_insert(struct gdl_agent *agent)
 		return -ENOMEM;
 	}
 	xa_store(&agents, agent->id, agent, 0);
-	nr_agents++;
+	WRITE_ONCE(nr_agents, nr_agents + 1);
 	return 0;
+}
+
+/**
+ * gdl_agent_hide() - let an agent be found by its id no more
+ * @agent: the agent
+ *
+ * Context: May sleep. Caller holds gdl_agent_mutex.
+ */
+void gdl_agent_hide(struct gdl_agent *agent)
+{
+	lockdep_assert_held(&gdl_agent_mutex);
+	xa_erase(&agents, agent->id);
+	rhashtable_remove_fast(&agents_hash, &agent->node, agent_params);
+	gdl_agent_drop_name(agent);
+	WRITE_ONCE(nr_agents, nr_agents - 1);
 }
 
 /**
@@ -355,13 +214,25 @@ int gdl_agent_init(void)
 
 	if (ret)
 		return ret;
-	ret = agent_insert(&gdl_host);
+	ret = gdl_agent_names_init();
 	if (ret)
-		rhashtable_destroy(&agents_hash);
+		goto out_hash;
+	ret = gdl_agent_add(&gdl_host);
+	if (!ret)
+		return 0;
+	gdl_agent_names_exit();
+out_hash:
+	rhashtable_destroy(&agents_hash);
 	return ret;
 }
 
-static void agent_free(struct gdl_agent *agent)
+/**
+ * gdl_agent_free() - free an agent that holds nothing, and that nobody finds
+ * @agent: the agent
+ *
+ * Context: Any but hard interrupt.
+ */
+void gdl_agent_free(struct gdl_agent *agent)
 {
 	struct gdl_device_quota *dq;
 	struct hlist_node *next;
@@ -386,9 +257,16 @@ void gdl_agent_exit(void)
 
 	cancel_work_sync(&reap_work);
 	rhashtable_destroy(&agents_hash);
-	xa_for_each(&agents, id, agent)
-		agent_free(agent);
+	mutex_lock(&gdl_agent_mutex);
+	xa_for_each(&agents, id, agent) {
+		gdl_agent_drop_name(agent);
+		gdl_agent_free(agent);
+	}
+	mutex_unlock(&gdl_agent_mutex);
+	gdl_agent_names_exit();
 	xa_destroy(&agents);
+	/* For device_quota_free_rcu() */
+	rcu_barrier();
 }
 
 /**
@@ -432,27 +310,29 @@ struct gdl_agent *gdl_agent_next(u64 id)
 	return xa_find(&agents, &index, ULONG_MAX, XA_PRESENT);
 }
 
-static int agent_create_locked(u64 id, u64 limit)
+/* @name: NULL for none */
+static int agent_create_locked(u64 id, u64 limit, const char *name)
 {
 	struct gdl_agent *agent;
 	int ret;
 
 	lockdep_assert_held(&gdl_agent_mutex);
+	if (gdl_id_is_template(id))
+		return -EINVAL;
 	if (gdl_agent_lookup(id))
 		return -EEXIST;
-	if (nr_agents >= GDL_AGENTS_MAX)
+	if (gdl_agents_full())
 		return -ENOSPC;
-	agent = kzalloc(sizeof(*agent), GFP_KERNEL_ACCOUNT);
+	agent = gdl_agent_alloc(id, limit, GFP_KERNEL_ACCOUNT);
 	if (!agent)
 		return -ENOMEM;
-	agent->id = id;
-	agent->quota.limit = limit;
-	spin_lock_init(&agent->lock);
-	INIT_LIST_HEAD(&agent->lock_waiters);
-	xa_init_flags(&agent->buffer_perms, XA_FLAGS_LOCK_BH);
-	ret = agent_insert(agent);
-	if (ret)
+	ret = gdl_agent_set_name(agent, name);
+	if (!ret)
+		ret = gdl_agent_add(agent);
+	if (ret) {
+		gdl_agent_drop_name(agent);
 		kfree(agent);
+	}
 	return ret;
 }
 
@@ -461,7 +341,7 @@ static int agent_create_locked(u64 id, u64 limit)
  * @id: its id
  *
  * Context: May sleep. Caller holds gdl_agent_mutex.
- * Return: The agent; -ENOSPC with GDL_AGENTS_MAX agents, -ENOMEM.
+ * Return: The agent; -EINVAL an id of templates, -ENOSPC with GDL_AGENTS_MAX agents, -ENOMEM.
  */
 struct gdl_agent *gdl_agent_lookup_or_create(u64 id)
 {
@@ -470,7 +350,7 @@ struct gdl_agent *gdl_agent_lookup_or_create(u64 id)
 
 	if (agent)
 		return agent;
-	ret = agent_create_locked(id, GDL_UNLIMITED);
+	ret = agent_create_locked(id, GDL_UNLIMITED, NULL);
 	return ret ? ERR_PTR(ret) : gdl_agent_lookup(id);
 }
 
@@ -478,58 +358,41 @@ struct gdl_agent *gdl_agent_lookup_or_create(u64 id)
  * gdl_agent_create() - make an agent
  * @id: its id
  * @limit: its quota in bytes, or GDL_UNLIMITED
+ * @name: what to call it, as for gdl_agent_set_name(), or NULL
  *
  * Context: May sleep. Takes and releases gdl_agent_mutex.
- * Return: 0, -EEXIST, -ENOSPC with GDL_AGENTS_MAX agents, -ENOMEM.
+ * Return: 0, -EEXIST the agent, or another of that name, -EINVAL an id of templates,
+ * -ENOSPC with GDL_AGENTS_MAX agents, -ENOMEM.
  */
-int gdl_agent_create(u64 id, u64 limit)
+int gdl_agent_create(u64 id, u64 limit, const char *name)
 {
 	int ret;
 
 	mutex_lock(&gdl_agent_mutex);
-	ret = agent_create_locked(id, limit);
+	ret = agent_create_locked(id, limit, name);
 	mutex_unlock(&gdl_agent_mutex);
 	return ret;
 }
 
 /**
- * gdl_agent_remove_begin() - take an agent out of sight
+ * gdl_agent_rename() - give an agent a name, another name, or none
  * @id: its id
- * @agent: receives it
+ * @name: as for gdl_agent_set_name()
  *
- * After success the caller drops the agent's bindings and waits for a grace
- * period: no new buffer can come to be charged to the agent then. He empties it
- * and calls gdl_agent_remove_end().
- *
- * Context: May sleep. On success returns with gdl_agent_mutex held.
- * Return: 0, -ENOENT, -EINVAL for agent 0, which always exists.
+ * Context: May sleep. Takes and releases gdl_agent_mutex.
+ * Return: 0, -ENOENT no such agent, -EEXIST it is another agent's name, -ENOMEM.
  */
-int gdl_agent_remove_begin(u64 id, struct gdl_agent **agent)
+int gdl_agent_rename(u64 id, const char *name)
 {
-	if (id == gdl_host.id)
-		return -EINVAL;
-	mutex_lock(&gdl_agent_mutex);
-	*agent = xa_erase(&agents, id);
-	if (*agent) {
-		rhashtable_remove_fast(&agents_hash, &(*agent)->node,
-				       agent_params);
-		nr_agents--;
-		return 0;
-	}
-	mutex_unlock(&gdl_agent_mutex);
-	return -ENOENT;
-}
+	struct gdl_agent *agent;
+	int ret = -ENOENT;
 
-/**
- * gdl_agent_remove_end() - free an agent that holds nothing any more
- * @agent: from gdl_agent_remove_begin()
- *
- * Context: May sleep. Releases gdl_agent_mutex.
- */
-void gdl_agent_remove_end(struct gdl_agent *agent)
-{
-	agent_free(agent);
+	mutex_lock(&gdl_agent_mutex);
+	agent = gdl_agent_lookup(id);
+	if (agent)
+		ret = gdl_agent_set_name(agent, name);
 	mutex_unlock(&gdl_agent_mutex);
+	return ret;
 }
 
 /**
@@ -539,7 +402,7 @@ void gdl_agent_remove_end(struct gdl_agent *agent)
  *	new charges fail until use has fallen
  *
  * Context: May sleep. Takes and releases gdl_agent_mutex.
- * Return: 0, -ENOSPC with GDL_AGENTS_MAX agents, -ENOMEM.
+ * Return: 0, -EINVAL an id of templates, -ENOSPC with GDL_AGENTS_MAX agents, -ENOMEM.
  */
 int gdl_agent_set_quota(u64 id, u64 limit)
 {
@@ -551,7 +414,7 @@ int gdl_agent_set_quota(u64 id, u64 limit)
 	if (agent)
 		WRITE_ONCE(agent->quota.limit, limit);
 	else
-		ret = agent_create_locked(id, limit);
+		ret = agent_create_locked(id, limit, NULL);
 	mutex_unlock(&gdl_agent_mutex);
 	return ret;
 }
@@ -582,7 +445,8 @@ static int set_device_quota_locked(u64 id, u64 limit, struct gdl_device *device)
  * @device_id: the device's id
  *
  * Context: May sleep. Takes and releases gdl_agent_mutex.
- * Return: 0, -ENODEV, -ENOSPC with GDL_AGENTS_MAX agents, -ENOMEM.
+ * Return: 0, -ENODEV, -EINVAL an id of templates, -ENOSPC with GDL_AGENTS_MAX agents,
+ * -ENOMEM.
  */
 int gdl_agent_set_device_quota(u64 id, u64 limit, u64 device_id)
 {
@@ -682,24 +546,19 @@ struct gdl_device_quota *gdl_agent_next_device_quota(struct gdl_agent *agent,
 }
 
 /**
- * gdl_policy_get() - what happens to real operations that a rule forbids
- *
- * Context: Any.
- * Return: The policy.
- */
-enum gdl_policy gdl_policy_get(void)
-{
-	return READ_ONCE(policy);
-}
-
-/**
  * gdl_policy_set() - change the policy
- * @to: the new policy; for GDL_POLICY_ENFORCE refusals must be in place
+ * @to: the new policy; it counts for every operation that begins from here on
  *
  * Context: Any.
  */
 void gdl_policy_set(enum gdl_policy to)
 {
-	trace_gdl_policy(gdl_policy_names[policy], gdl_policy_names[to]);
-	WRITE_ONCE(policy, to);
+	enum gdl_policy from = xchg(&gdl_policy, to);
+
+	trace_gdl_policy(gdl_policy_names[from], gdl_policy_names[to]);
+	if (from == to)
+		return;
+	gdl_stat_inc(GDL_STAT_POLICY_CHANGES);
+	pr_notice_ratelimited("policy %s, was %s\n", gdl_policy_names[to],
+			      gdl_policy_names[from]);
 }

@@ -2,14 +2,17 @@
 /*
  * Bindings: which agent a process works for.
  *
- * A binding names a cgroup (v2), by its id, or a thread group, by its struct
- * pid. It is dropped when either goes away: a cgroup's removal is told by the
- * tracepoint cgroup_rmdir, a process's exit by the wait queue that pidfds poll.
- * Both come in atomic context, so the dropping is left to a work item; until it
- * runs the binding matches nobody.
+ * A binding names a cgroup (v2), by its path, or a thread group, by its struct pid.
  *
- * A binding has an id, only for readers to walk by. It holds references to what
- * it names until no reader can see it: a removed cgroup keeps its path so long.
+ * That of a cgroup lasts: if the cgroup is removed, the binding waits, and a cgroup of
+ * that path that comes is bound before any process can be in it. Both are told by the
+ * kernel's tracepoints, see events_cgroup.c. What a template made goes with its cgroup
+ * and its buffers, see template.c.
+ *
+ * That of a process is dropped when the process exits, which is told by the wait queue
+ * that pidfds poll; that comes in atomic context, so the dropping is left to a work item.
+ *
+ * A binding has an id, only for readers to walk by.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -20,85 +23,97 @@
 #include <linux/mutex.h>
 #include <linux/nsproxy.h>
 #include <linux/pid.h>
+#include <linux/ratelimit.h>
 #include <linux/rhashtable.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/tracepoint.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
 #include "gpu_dma_lock.h"
+#include "trace.h"
 
-enum binding_kind {
-	BINDING_PID,
-	BINDING_CGROUP,
-	NR_BINDING_KINDS,
-};
-
-struct binding {
-	struct rhash_head node;			/* rhashtable's */
-	u64 key;				/* C: cgroup id, or address of pid */
-	u64 id;					/* C: rises with time */
-	enum binding_kind kind;			/* C */
-	struct gdl_agent *agent;		/* C */
-	bool gone;				/* E: the cgroup was removed */
-	struct cgroup *cgroup;			/* C: with a reference, or NULL */
-	struct pid *pid;			/* C: with a reference, or NULL */
-	struct wait_queue_entry exit;		/* in pid->wait_pidfd */
-	struct rcu_head rcu;
-};
-
-static const struct rhashtable_params binding_params = {
-	.key_len	= sizeof_field(struct binding, key),
-	.key_offset	= offsetof(struct binding, key),
-	.head_offset	= offsetof(struct binding, node),
+static const struct rhashtable_params process_params = {
+	.key_len	= sizeof_field(struct gdl_binding, pid),
+	.key_offset	= offsetof(struct gdl_binding, pid),
+	.head_offset	= offsetof(struct gdl_binding, node),
 	.automatic_shrinking = true,
 };
 
-static struct rhashtable tables[NR_BINDING_KINDS];
-static unsigned int nr_bindings[NR_BINDING_KINDS];	/* M */
+static struct rhashtable processes;
+static unsigned int nr_bindings[GDL_NR_BINDING_KINDS];	/* M */
 static DEFINE_XARRAY(bindings);			/* M, walked under RCU: by id */
 static u64 last_id;					/* M */
-static struct tracepoint *rmdir_tracepoint;
 
-static void drop_gone(struct work_struct *work);
-static DECLARE_WORK(gone_work, drop_gone);
+static void drop_ended(struct work_struct *work);
+static DECLARE_WORK(ended_work, drop_ended);
 
-static struct binding *binding_find(enum binding_kind kind, u64 key)
+static struct gdl_binding *find_process(const struct pid *pid)
 {
-	return rhashtable_lookup(&tables[kind], &key, binding_params);
+	return rhashtable_lookup(&processes, &pid, process_params);
 }
 
-/* Free a binding that nobody sees. */
-static void binding_free(struct binding *b)
+/**
+ * gdl_binding_free() - free a binding that nobody sees
+ * @b: the binding
+ *
+ * Context: Any but hard interrupt.
+ */
+void gdl_binding_free(struct gdl_binding *b)
 {
-	if (b->cgroup)
-		cgroup_put(b->cgroup);
 	put_pid(b->pid);
+	kfree(b->cgroup.path);
 	kfree(b);
 }
 
 static void binding_free_rcu(struct rcu_head *head)
 {
-	binding_free(container_of(head, struct binding, rcu));
+	gdl_binding_free(container_of(head, struct gdl_binding, rcu));
 }
 
-static void drop_locked(struct binding *b)
+/* Of a binding that no cgroup and no process leads to any more. */
+static void end_locked(struct gdl_binding *b)
 {
 	lockdep_assert_held(&gdl_agent_mutex);
-	if (b->pid)
-		remove_wait_queue(&b->pid->wait_pidfd, &b->exit);
-	rhashtable_remove_fast(&tables[b->kind], &b->node, binding_params);
 	xa_erase(&bindings, b->id);
 	WRITE_ONCE(nr_bindings[b->kind], nr_bindings[b->kind] - 1);
 	atomic64_dec(&b->agent->bindings);
+	list_del(&b->of_agent);
+	if (b->template) {
+		list_del(&b->of_template);
+		atomic_dec(&b->template->agents);
+	}
 	call_rcu(&b->rcu, binding_free_rcu);
 }
 
-/* All threads have exited; a zombie that waits to be reaped counts as gone. */
-static bool process_gone(struct pid *pid)
+/**
+ * gdl_binding_drop() - end a binding
+ * @b: the binding, with an id; freed after a grace period
+ *
+ * Context: May sleep. Caller holds gdl_agent_mutex.
+ */
+void gdl_binding_drop(struct gdl_binding *b)
+{
+	if (b->pid) {
+		remove_wait_queue(&b->pid->wait_pidfd, &b->exit);
+		rhashtable_remove_fast(&processes, &b->node, process_params);
+	} else {
+		gdl_cgroup_del(&b->cgroup);
+	}
+	end_locked(b);
+}
+
+/**
+ * gdl_process_gone() - has a process ended?
+ * @pid: its thread group
+ *
+ * Context: Any.
+ * Return: Whether all its threads have exited; a zombie that waits to be reaped counts
+ * as gone.
+ */
+bool gdl_process_gone(struct pid *pid)
 {
 	struct task_struct *task = get_pid_task(pid, PIDTYPE_TGID);
 	bool gone;
@@ -110,129 +125,358 @@ static bool process_gone(struct pid *pid)
 	return gone;
 }
 
-static void drop_gone(struct work_struct *work)
+/* A tracepoint does not tell of such a path whole. */
+static bool is_too_long(const struct gdl_binding *b)
 {
-	struct binding *b;
+	return strlen(READ_ONCE(b->cgroup.path)->name) > GDL_CGROUP_PATH_MAX;
+}
+
+static bool has_ended(const struct gdl_binding *b)
+{
+	if (b->pid)
+		return gdl_process_gone(b->pid);
+	return !READ_ONCE(b->cgroup.id) && is_too_long(b);
+}
+
+static void drop_ended(struct work_struct *work)
+{
+	struct gdl_binding *b;
 	unsigned long id;
 
 	mutex_lock(&gdl_agent_mutex);
-	xa_for_each(&bindings, id, b)
-		if (READ_ONCE(b->gone) || (b->pid && process_gone(b->pid)))
-			drop_locked(b);
+	xa_for_each(&bindings, id, b) {
+		if (has_ended(b))
+			gdl_binding_drop(b);
+		cond_resched();
+	}
 	mutex_unlock(&gdl_agent_mutex);
 }
 
 static int gdl_process_exit(struct wait_queue_entry *wait, unsigned int mode,
 			    int sync, void *key)
 {
-	schedule_work(&gone_work);
+	schedule_work(&ended_work);
 	return 0;
 }
 
-/* TP_PROTO(struct cgroup *cgrp, const char *path) */
-static void gdl_cgroup_rmdir(void *data, struct cgroup *cgrp, const char *path)
+static struct gdl_binding *binding_alloc(enum gdl_binding_kind kind,
+					 struct gdl_agent *agent, gfp_t gfp)
 {
-	struct binding *b;
-
-	/* Ids are unique in one hierarchy only, and bound are those of v2. */
-	if (cgrp->root != &cgrp_dfl_root)
-		return;
-	rcu_read_lock();
-	b = binding_find(BINDING_CGROUP, cgroup_id(cgrp));
-	if (b) {
-		WRITE_ONCE(b->gone, true);
-		schedule_work(&gone_work);
-	}
-	rcu_read_unlock();
-}
-
-/* Put @b into the tables; it is found from here on. */
-static int insert_locked(struct binding *b)
-{
-	int ret;
-
-	lockdep_assert_held(&gdl_agent_mutex);
-	if (nr_bindings[BINDING_PID] + nr_bindings[BINDING_CGROUP] >=
-	    GDL_BINDINGS_MAX)
-		return -ENOSPC;
-	b->id = last_id + 1;
-	ret = xa_reserve(&bindings, b->id, GFP_KERNEL);
-	if (ret)
-		return ret;
-	ret = rhashtable_lookup_insert_fast(&tables[b->kind], &b->node,
-					    binding_params);
-	if (ret) {
-		xa_release(&bindings, b->id);
-		return ret;
-	}
-	if (b->pid)
-		add_wait_queue(&b->pid->wait_pidfd, &b->exit);
-	WRITE_ONCE(last_id, b->id);
-	xa_store(&bindings, b->id, b, 0);
-	WRITE_ONCE(nr_bindings[b->kind], nr_bindings[b->kind] + 1);
-	atomic64_inc(&b->agent->bindings);
-	return 0;
-}
-
-static struct binding *binding_alloc(enum binding_kind kind, u64 key,
-				     struct gdl_agent *agent)
-{
-	struct binding *b = kzalloc(sizeof(*b), GFP_KERNEL_ACCOUNT);
+	struct gdl_binding *b = kzalloc(sizeof(*b), gfp);
 
 	if (!b)
 		return NULL;
 	b->kind = kind;
-	b->key = key;
 	b->agent = agent;
 	init_waitqueue_func_entry(&b->exit, gdl_process_exit);
 	return b;
 }
 
-static int bind_cgroup(struct gdl_agent *agent, struct cgroup *cgrp)
+/**
+ * gdl_binding_alloc_cgroup() - make a binding of a cgroup
+ * @agent: whose it is
+ * @path_len: bytes of the longest path it may get, without the 0 at its end
+ * @gfp: how to allocate it
+ *
+ * Context: As @gfp allows.
+ * Return: The binding, whose path is not set; or NULL.
+ */
+struct gdl_binding *gdl_binding_alloc_cgroup(struct gdl_agent *agent, size_t path_len,
+					     gfp_t gfp)
 {
-	struct binding *b = binding_alloc(BINDING_CGROUP, cgroup_id(cgrp),
-					  agent);
-	int ret;
+	struct gdl_binding *b = binding_alloc(GDL_BINDING_CGROUP, agent, gfp);
 
 	if (!b)
-		return -ENOMEM;
-	cgroup_get(cgrp);
-	b->cgroup = cgrp;
-	ret = insert_locked(b);
+		return NULL;
+	b->cgroup.path = gdl_cgroup_path_alloc(path_len, gfp);
+	if (b->cgroup.path)
+		return b;
+	kfree(b);
+	return NULL;
+}
+
+/**
+ * gdl_binding_publish() - give a binding its id
+ * @b: the binding, which is found already
+ *
+ * Context: May sleep. Caller holds gdl_agent_mutex.
+ * Return: 0 or -ENOMEM.
+ */
+int gdl_binding_publish(struct gdl_binding *b)
+{
+	int ret = xa_reserve(&bindings, last_id + 1, GFP_KERNEL);
+
+	lockdep_assert_held(&gdl_agent_mutex);
+	if (ret)
+		return ret;
+	b->id = last_id + 1;
+	WRITE_ONCE(last_id, b->id);
+	xa_store(&bindings, b->id, b, 0);
+	WRITE_ONCE(nr_bindings[b->kind], nr_bindings[b->kind] + 1);
+	atomic64_inc(&b->agent->bindings);
+	list_add_tail(&b->of_agent, &b->agent->bound);
+	return 0;
+}
+
+static int find_by(struct gdl_binding *b)
+{
+	if (!b->pid)
+		return gdl_cgroup_add(&b->cgroup);
+	return rhashtable_lookup_insert_fast(&processes, &b->node, process_params);
+}
+
+/* Put @b into the tables; it is found from here on. */
+static int insert_locked(struct gdl_binding *b)
+{
+	int ret;
+
+	lockdep_assert_held(&gdl_agent_mutex);
+	if (nr_bindings[GDL_BINDING_PID] + nr_bindings[GDL_BINDING_CGROUP] >=
+	    GDL_BINDINGS_MAX)
+		return -ENOSPC;
+	ret = xa_reserve(&bindings, last_id + 1, GFP_KERNEL);
+	if (ret)
+		return ret;
+	ret = find_by(b);
 	if (ret) {
-		binding_free(b);
+		xa_release(&bindings, last_id + 1);
 		return ret;
 	}
+	if (b->pid)
+		add_wait_queue(&b->pid->wait_pidfd, &b->exit);
+	return gdl_binding_publish(b);
+}
+
+/* A line that its writer's end completes is run when the writer's namespaces are gone. */
+static struct cgroup *find_cgroup(const char *path)
+{
+	return current->nsproxy ? cgroup_get_from_path(path) : ERR_PTR(-ENOENT);
+}
+
+/* The root of the caller's cgroup namespace. */
+static struct cgroup *namespace_root(void)
+{
+	return current->nsproxy->cgroup_ns->root_cset->dfl_cgrp;
+}
+
+/**
+ * gdl_cgroup_namespace_is_root() - does the current process see all cgroups?
+ *
+ * Context: Process context.
+ * Return: Whether the root of its cgroup namespace is the hierarchy's.
+ */
+bool gdl_cgroup_namespace_is_root(void)
+{
+	return current->nsproxy && !cgroup_parent(namespace_root());
+}
+
+/* Its path from the root of the hierarchy, into @path of PATH_MAX bytes. */
+static int path_of(const struct cgroup *cgrp, char *path)
+{
+	int len = kernfs_path_from_node(cgrp->kn, NULL, path, PATH_MAX);
+
+	/* One that fills the room has been cut. */
+	return len > 0 && len < PATH_MAX - 1 ? 0 : -ENAMETOOLONG;
+}
+
+static bool is_dots(const char *name, size_t len)
+{
+	return name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.'));
+}
+
+/* Append @more to the path @to, of PATH_MAX bytes, which may end as "/". */
+static int append_path(char *to, const char *more, size_t longest)
+{
+	size_t n, len = strlen(to);
+
+	if (to[len - 1] == '/')
+		len--;
+	for (more += strspn(more, "/"); *more; more += strspn(more, "/")) {
+		n = strcspn(more, "/");
+		if (is_dots(more, n))
+			return -EINVAL;
+		if (n > NAME_MAX || len + 1 + n > longest)
+			return -ENAMETOOLONG;
+		to[len++] = '/';
+		memcpy(to + len, more, n);
+		len += n;
+		more += n;
+	}
+	strscpy(to + len, len ? "" : "/", PATH_MAX - len);
+	return 0;
+}
+
+/* Two paths of PATH_MAX bytes. */
+struct paths {
+	char absolute[PATH_MAX];		/* from the root of the hierarchy */
+	char found[PATH_MAX];
+};
+
+/*
+ * The cgroup at p->absolute. Before 6.1, and some stable kernels later, the kernel looks
+ * a path up from the root of the hierarchy, whatever the caller's namespace: so it is
+ * looked whether it is the one.
+ */
+static struct cgroup *find_at(const char *path, struct paths *p)
+{
+	struct cgroup *cgrp = find_cgroup(path);
+
+	if (IS_ERR(cgrp) && PTR_ERR(cgrp) != -ENOENT)
+		return cgrp;
+	if (!IS_ERR(cgrp)) {
+		if (!path_of(cgrp, p->found) && !strcmp(p->found, p->absolute))
+			return cgrp;
+		cgroup_put(cgrp);
+	}
+	cgrp = find_cgroup(p->absolute);
+	if (IS_ERR(cgrp) || (!path_of(cgrp, p->found) && !strcmp(p->found, p->absolute)))
+		return cgrp;
+	cgroup_put(cgrp);
+	return ERR_PTR(-ENOENT);
+}
+
+/*
+ * Make @path of the caller's namespace one from the root of the hierarchy. With @later,
+ * there need be no cgroup yet.
+ */
+static int resolve(const char *path, bool later, struct paths *p)
+{
+	struct cgroup *cgrp;
+	int ret;
+
+	if (!current->nsproxy)
+		return -ENOENT;
+	ret = path_of(namespace_root(), p->absolute);
+	if (!ret)
+		ret = append_path(p->absolute, path,
+				  later ? GDL_CGROUP_PATH_MAX : PATH_MAX - 2);
+	if (ret)
+		return ret == -EINVAL && !later ? -ENOENT : ret;
+	cgrp = find_at(path, p);
+	if (!IS_ERR(cgrp))
+		cgroup_put(cgrp);
+	ret = PTR_ERR_OR_ZERO(cgrp);
+	return ret == -ENOENT && later ? 0 : ret;
+}
+
+/* If a cgroup is there that came before @b was found, it is bound. */
+static void attach_present(struct gdl_binding *b, const char *path, struct paths *p)
+{
+	struct cgroup *cgrp = find_at(path, p);
+
+	if (IS_ERR(cgrp))
+		return;
+	gdl_cgroup_attach(&b->cgroup, cgroup_id(cgrp), true);
 	/* A cgroup goes offline before rmdir is traced: one of the two is seen. */
 	smp_mb();
-	if (READ_ONCE(cgrp->self.flags) & CSS_ONLINE)
-		return 0;
-	drop_locked(b);
-	return -ENOENT;
+	if (!(READ_ONCE(cgrp->self.flags) & CSS_ONLINE))
+		gdl_cgroup_detach(&b->cgroup, cgroup_id(cgrp));
+	cgroup_put(cgrp);
+}
+
+static int bind_cgroup(struct gdl_agent *agent, const char *path, struct paths *p)
+{
+	size_t len = strlen(p->absolute);
+	struct gdl_binding *b;
+	int ret;
+
+	if (!agent)
+		return -ENOENT;
+	b = gdl_binding_alloc_cgroup(agent, len, GFP_KERNEL_ACCOUNT);
+	if (!b)
+		return -ENOMEM;
+	memcpy(b->cgroup.path->name, p->absolute, len + 1);
+	ret = insert_locked(b);
+	if (ret)
+		gdl_binding_free(b);
+	else
+		attach_present(b, path, p);
+	return ret;
+}
+
+static struct gdl_binding *find_path(const char *path)
+{
+	struct gdl_cgroup *c = gdl_cgroup_find_path(path);
+
+	return c ? container_of(c, struct gdl_binding, cgroup) : NULL;
+}
+
+static bool is_bound_to(u64 agent_id, const char *path)
+{
+	struct gdl_binding *b;
+	bool is;
+
+	rcu_read_lock();
+	b = find_path(path);
+	is = b && b->id && b->agent->id == agent_id;
+	rcu_read_unlock();
+	return is;
+}
+
+/**
+ * gdl_bind_cgroup() - let a cgroup, and those below it, work for an agent
+ * @agent_id: the agent's id
+ * @path: of a cgroup v2, relative to the root of the caller's cgroup namespace
+ * @later: it need not be there yet, and may be bound to that agent already
+ *
+ * The binding stays when the cgroup goes, and is of the next one of that path; but it goes
+ * with a cgroup whose path has more than GDL_CGROUP_PATH_MAX bytes.
+ *
+ * Context: May sleep. Takes and releases gdl_agent_mutex.
+ * Return: 0, -ENOENT no such agent or cgroup, -ENOTDIR not a cgroup, -EINVAL no path,
+ * -ENAMETOOLONG it has more than PATH_MAX - 2 bytes, or with @later more than
+ * GDL_CGROUP_PATH_MAX, -EEXIST it is bound already, -ENOSPC with GDL_BINDINGS_MAX
+ * bindings, -ENOMEM.
+ */
+int gdl_bind_cgroup(u64 agent_id, const char *path, bool later)
+{
+	struct paths *p = kmalloc(sizeof(*p), GFP_KERNEL);
+	int ret;
+
+	if (!p)
+		return -ENOMEM;
+	ret = resolve(path, later, p);
+	if (!ret) {
+		mutex_lock(&gdl_agent_mutex);
+		if (!later || !is_bound_to(agent_id, p->absolute))
+			ret = bind_cgroup(gdl_agent_lookup(agent_id), path, p);
+		mutex_unlock(&gdl_agent_mutex);
+	}
+	kfree(p);
+	return ret;
 }
 
 static int bind_pid(struct gdl_agent *agent, struct pid *pid)
 {
-	struct binding *b = binding_alloc(BINDING_PID, (uintptr_t)pid, agent);
+	struct gdl_binding *b;
 	int ret;
 
+	if (!agent)
+		return -ENOENT;
+	b = binding_alloc(GDL_BINDING_PID, agent, GFP_KERNEL_ACCOUNT);
 	if (!b)
 		return -ENOMEM;
 	b->pid = get_pid(pid);
 	ret = insert_locked(b);
 	if (ret) {
-		binding_free(b);
+		gdl_binding_free(b);
 		return ret;
 	}
 	/* An exit before the wait queue was joined has woken nobody. */
-	if (!process_gone(pid))
+	if (!gdl_process_gone(pid))
 		return 0;
-	drop_locked(b);
+	gdl_binding_drop(b);
 	return -ENOENT;
 }
 
-/* The thread group that process or thread @nr of the caller's namespace is in. */
-static struct pid *get_thread_group(u64 nr)
+/**
+ * gdl_thread_group_get() - find a process
+ * @nr: a process or thread in the caller's pid namespace
+ *
+ * Context: Process context.
+ * Return: The thread group that it is in, with a reference, or NULL.
+ */
+struct pid *gdl_thread_group_get(u64 nr)
 {
 	struct task_struct *task = NULL;
 	struct pid *pid = NULL;
@@ -246,43 +490,6 @@ static struct pid *get_thread_group(u64 nr)
 	return pid;
 }
 
-static int bind_locked(struct gdl_agent *agent, struct cgroup *cgrp,
-		       struct pid *pid)
-{
-	if (!agent)
-		return -ENOENT;
-	return cgrp ? bind_cgroup(agent, cgrp) : bind_pid(agent, pid);
-}
-
-/* A line that its writer's end completes is run when the writer's namespaces are gone. */
-static struct cgroup *find_cgroup(const char *path)
-{
-	return current->nsproxy ? cgroup_get_from_path(path) : ERR_PTR(-ENOENT);
-}
-
-/**
- * gdl_bind_cgroup() - let a cgroup, and those below it, work for an agent
- * @agent_id: the agent's id
- * @path: of a cgroup v2, relative to the root of the caller's cgroup namespace
- *
- * Context: May sleep. Takes and releases gdl_agent_mutex.
- * Return: 0, -ENOENT no such agent or cgroup, -ENOTDIR not a cgroup, -EEXIST it
- * is bound already, -ENOSPC with GDL_BINDINGS_MAX bindings, -ENOMEM.
- */
-int gdl_bind_cgroup(u64 agent_id, const char *path)
-{
-	struct cgroup *cgrp = find_cgroup(path);
-	int ret;
-
-	if (IS_ERR(cgrp))
-		return PTR_ERR(cgrp);
-	mutex_lock(&gdl_agent_mutex);
-	ret = bind_locked(gdl_agent_lookup(agent_id), cgrp, NULL);
-	mutex_unlock(&gdl_agent_mutex);
-	cgroup_put(cgrp);
-	return ret;
-}
-
 /**
  * gdl_bind_pid() - let a process work for an agent
  * @agent_id: the agent's id
@@ -294,33 +501,28 @@ int gdl_bind_cgroup(u64 agent_id, const char *path)
  */
 int gdl_bind_pid(u64 agent_id, u64 nr)
 {
-	struct pid *pid = get_thread_group(nr);
+	struct pid *pid = gdl_thread_group_get(nr);
 	int ret;
 
 	if (!pid)
 		return -ENOENT;
 	mutex_lock(&gdl_agent_mutex);
-	ret = bind_locked(gdl_agent_lookup(agent_id), NULL, pid);
+	ret = bind_pid(gdl_agent_lookup(agent_id), pid);
 	mutex_unlock(&gdl_agent_mutex);
 	put_pid(pid);
 	return ret;
 }
 
-static int unbind(u64 agent_id, enum binding_kind kind, u64 key)
+static int unbind(u64 agent_id, struct gdl_binding *b)
 {
-	struct binding *b;
-	int ret = -ENOENT;
-
-	mutex_lock(&gdl_agent_mutex);
-	rcu_read_lock();
-	b = binding_find(kind, key);
-	rcu_read_unlock();
-	if (b && b->agent->id == agent_id) {
-		drop_locked(b);
-		ret = 0;
-	}
-	mutex_unlock(&gdl_agent_mutex);
-	return ret;
+	lockdep_assert_held(&gdl_agent_mutex);
+	/* One without an id is a template's, and new. */
+	if (!b || !b->id || b->agent->id != agent_id)
+		return -ENOENT;
+	if (b->template)
+		return -EINVAL;
+	gdl_binding_drop(b);
+	return 0;
 }
 
 /**
@@ -329,19 +531,29 @@ static int unbind(u64 agent_id, enum binding_kind kind, u64 key)
  * @path: as given to gdl_bind_cgroup()
  *
  * Context: May sleep. Takes and releases gdl_agent_mutex.
- * Return: 0, -ENOENT no such cgroup, or it is not bound to that agent,
- * -ENOTDIR.
+ * Return: 0, -ENOENT it is not bound to that agent, -EINVAL a template has bound it, or
+ * no path, -ENOTDIR or -ENAMETOOLONG as gdl_bind_cgroup(), -ENOMEM.
  */
 int gdl_unbind_cgroup(u64 agent_id, const char *path)
 {
-	struct cgroup *cgrp = find_cgroup(path);
-	u64 id;
+	struct paths *p = kmalloc(sizeof(*p), GFP_KERNEL);
+	struct gdl_binding *b;
+	int ret;
 
-	if (IS_ERR(cgrp))
-		return PTR_ERR(cgrp);
-	id = cgroup_id(cgrp);
-	cgroup_put(cgrp);
-	return unbind(agent_id, BINDING_CGROUP, id);
+	if (!p)
+		return -ENOMEM;
+	ret = resolve(path, true, p);
+	if (!ret) {
+		mutex_lock(&gdl_agent_mutex);
+		rcu_read_lock();
+		b = find_path(p->absolute);
+		rcu_read_unlock();
+		/* The mutex keeps what has an id. */
+		ret = unbind(agent_id, b);
+		mutex_unlock(&gdl_agent_mutex);
+	}
+	kfree(p);
+	return ret;
 }
 
 /**
@@ -354,12 +566,18 @@ int gdl_unbind_cgroup(u64 agent_id, const char *path)
  */
 int gdl_unbind_pid(u64 agent_id, u64 nr)
 {
-	struct pid *pid = get_thread_group(nr);
+	struct pid *pid = gdl_thread_group_get(nr);
+	struct gdl_binding *b;
 	int ret;
 
 	if (!pid)
 		return -ENOENT;
-	ret = unbind(agent_id, BINDING_PID, (uintptr_t)pid);
+	mutex_lock(&gdl_agent_mutex);
+	rcu_read_lock();
+	b = find_process(pid);
+	rcu_read_unlock();
+	ret = unbind(agent_id, b);
+	mutex_unlock(&gdl_agent_mutex);
 	put_pid(pid);
 	return ret;
 }
@@ -372,24 +590,74 @@ int gdl_unbind_pid(u64 agent_id, u64 nr)
  */
 void gdl_binding_drop_agent(const struct gdl_agent *agent)
 {
-	struct binding *b;
-	unsigned long id;
+	struct gdl_binding *b, *next;
 
-	if (!atomic64_read(&agent->bindings))
-		return;
-	xa_for_each(&bindings, id, b)
-		if (b->agent == agent)
-			drop_locked(b);
+	list_for_each_entry_safe(b, next, &agent->bound, of_agent)
+		gdl_binding_drop(b);
 }
 
-static struct gdl_agent *agent_of_cgroup(struct cgroup *cgrp)
+/**
+ * gdl_binding_cgroup_made() - a cgroup was made, and nobody can be in it yet
+ * @cgrp: the cgroup
+ * @path: its path from the root of the hierarchy
+ *
+ * Context: Any. Caller holds rcu_read_lock(). Does not sleep, allocates nothing.
+ * Return: Whether its path is bound.
+ */
+bool gdl_binding_cgroup_made(struct cgroup *cgrp, const char *path)
 {
-	struct binding *b;
+	struct gdl_binding *b = find_path(path);
+
+	/* A longer one may have been cut. */
+	if (!b || strlen(path) > GDL_CGROUP_PATH_MAX)
+		return false;
+	if (gdl_cgroup_attach(&b->cgroup, cgroup_id(cgrp), false)) {
+		gdl_stat_inc(GDL_STAT_BINDINGS_RENEWED);
+		trace_gdl_binding(b, "bound");
+	}
+	/* Not so if it is just being dropped. */
+	return READ_ONCE(b->cgroup.id) == cgroup_id(cgrp);
+}
+
+/**
+ * gdl_binding_cgroup_gone() - a cgroup was removed
+ * @cgrp: the cgroup
+ *
+ * Context: As gdl_binding_cgroup_made().
+ * Return: Whether it had a binding that a template has made.
+ */
+bool gdl_binding_cgroup_gone(struct cgroup *cgrp)
+{
+	struct gdl_cgroup *c = gdl_cgroup_find(cgroup_id(cgrp));
+	struct gdl_binding *b;
+	const char *path;
+
+	if (!c || !gdl_cgroup_detach(c, cgroup_id(cgrp)))
+		return false;
+	b = container_of(c, struct gdl_binding, cgroup);
+	gdl_stat_inc(GDL_STAT_BINDINGS_ENDED);
+	trace_gdl_binding(b, "waiting");
+	if (b->template)
+		return true;
+	if (is_too_long(b)) {
+		schedule_work(&ended_work);
+		return false;
+	}
+	path = READ_ONCE(c->path)->name;
+	pr_notice_ratelimited("agent %llu: cgroup %*pE is gone, its binding waits\n",
+			      b->agent->id, (int)strnlen(path, GDL_LOGGED_PATH), path);
+	return false;
+}
+
+/* That of the nearest of a cgroup and its ancestors that has one. */
+static struct gdl_binding *find_nearest(struct cgroup *cgrp)
+{
+	struct gdl_cgroup *c;
 
 	for (; cgrp; cgrp = cgroup_parent(cgrp)) {
-		b = binding_find(BINDING_CGROUP, cgroup_id(cgrp));
-		if (b)
-			return b->agent;
+		c = gdl_cgroup_find(cgroup_id(cgrp));
+		if (c)
+			return container_of(c, struct gdl_binding, cgroup);
 	}
 	return NULL;
 }
@@ -404,17 +672,13 @@ static struct gdl_agent *agent_of_cgroup(struct cgroup *cgrp)
  */
 struct gdl_agent *gdl_agent_of(struct task_struct *task)
 {
-	struct gdl_agent *agent = NULL;
-	struct binding *b;
+	struct gdl_binding *b = NULL;
 
-	if (READ_ONCE(nr_bindings[BINDING_PID])) {
-		b = binding_find(BINDING_PID, (uintptr_t)task_tgid(task));
-		if (b)
-			return b->agent;
-	}
-	if (READ_ONCE(nr_bindings[BINDING_CGROUP]))
-		agent = agent_of_cgroup(task_dfl_cgroup(task));
-	return agent ?: &gdl_host;
+	if (READ_ONCE(nr_bindings[GDL_BINDING_PID]))
+		b = find_process(task_tgid(task));
+	if (!b && READ_ONCE(gdl_nr_cgroups))
+		b = find_nearest(task_dfl_cgroup(task));
+	return b ? b->agent : &gdl_host;
 }
 
 /**
@@ -428,23 +692,30 @@ u64 gdl_binding_last_id(void)
 	return READ_ONCE(last_id);
 }
 
-/* As bind takes it: relative to the root of the current cgroup namespace. */
-static bool cgroup_path_of(struct cgroup *cgrp, char *path, size_t size)
+/* As bind takes it, relative to the reader's cgroup namespace; "" for one outside. */
+static void show_path(const struct gdl_binding *b, char *path)
 {
-	struct cgroup *root = current->nsproxy->cgroup_ns->root_cset->dfl_cgrp;
-	int len = kernfs_path_from_node(cgrp->kn, root->kn, path, size);
+	const char *name = READ_ONCE(b->cgroup.path)->name;
+	size_t len;
 
-	/* One that fills the room has been cut. */
-	return len > 0 && len < size - 1;
+	if (path_of(namespace_root(), path))
+		goto out;
+	len = strlen(path);
+	if (path[len - 1] == '/')
+		len--;
+	if (strncmp(name, path, len) || (name[len] && name[len] != '/'))
+		goto out;
+	strscpy(path, name[len] ? name + len : "/", PATH_MAX);
+	return;
+out:
+	path[0] = '\0';
 }
 
 /**
  * gdl_binding_next() - walk the bindings in the order of their ids
  * @row: receives the first binding from @row->id on; its path is
- * "" for a process, and for a cgroup whose path is longer than PATH_MAX
+ * "" for a process, and for a cgroup outside of the reader's cgroup namespace
  * @ns: the pid namespace that @row->pid is of, 0 for a process not in it
- *
- * The binding of a removed cgroup is left out.
  *
  * Context: Caller holds rcu_read_lock(). Does not sleep.
  * Return: False if there is none.
@@ -452,77 +723,50 @@ static bool cgroup_path_of(struct cgroup *cgrp, char *path, size_t size)
 bool gdl_binding_next(struct gdl_binding_row *row, struct pid_namespace *ns)
 {
 	unsigned long id = row->id;
-	struct binding *b;
+	struct gdl_binding *b;
 
 	b = xa_find(&bindings, &id, ULONG_MAX, XA_PRESENT);
-	while (b && READ_ONCE(b->gone))
-		b = xa_find_after(&bindings, &id, ULONG_MAX, XA_PRESENT);
 	if (!b)
 		return false;
 	row->id = b->id;
 	row->agent_id = b->agent->id;
-	row->is_cgroup = b->kind == BINDING_CGROUP;
+	row->is_cgroup = b->kind == GDL_BINDING_CGROUP;
+	row->bound = !row->is_cgroup || READ_ONCE(b->cgroup.id);
 	row->pid = pid_nr_ns(b->pid, ns);
-	if (!row->is_cgroup || !cgroup_path_of(b->cgroup, row->path, PATH_MAX))
-		row->path[0] = '\0';
+	row->path[0] = '\0';
+	if (row->is_cgroup)
+		show_path(b, row->path);
 	return true;
 }
 
-static void find_rmdir(struct tracepoint *tp, void *data)
-{
-	if (!strcmp(tp->name, "cgroup_rmdir"))
-		rmdir_tracepoint = tp;
-}
-
 /**
- * gdl_binding_init() - make the tables, follow the removal of cgroups
+ * gdl_binding_init() - make the tables
  *
  * Context: May sleep.
- * Return: 0, -ENOMEM, -ENOENT if the kernel has no tracepoint cgroup_rmdir, or
- * what registering for it returned.
+ * Return: 0 or -ENOMEM.
  */
 int gdl_binding_init(void)
 {
-	int ret;
-
-	for_each_kernel_tracepoint(find_rmdir, NULL);
-	if (!rmdir_tracepoint)
-		return -ENOENT;
-	ret = rhashtable_init(&tables[BINDING_PID], &binding_params);
-	if (ret)
-		return ret;
-	ret = rhashtable_init(&tables[BINDING_CGROUP], &binding_params);
-	if (ret)
-		goto out_pid;
-	ret = tracepoint_probe_register(rmdir_tracepoint, gdl_cgroup_rmdir,
-					NULL);
-	if (!ret)
-		return 0;
-	rhashtable_destroy(&tables[BINDING_CGROUP]);
-out_pid:
-	rhashtable_destroy(&tables[BINDING_PID]);
-	return ret;
+	gdl_cgroup_init();
+	return rhashtable_init(&processes, &process_params);
 }
 
 /**
  * gdl_binding_exit() - drop all bindings
  *
- * Context: May sleep. No command may come any more.
+ * Context: May sleep. No command and no event may come any more.
  */
 void gdl_binding_exit(void)
 {
-	struct binding *b;
+	struct gdl_binding *b;
 	unsigned long id;
 
-	tracepoint_probe_unregister(rmdir_tracepoint, gdl_cgroup_rmdir, NULL);
-	tracepoint_synchronize_unregister();
 	mutex_lock(&gdl_agent_mutex);
 	xa_for_each(&bindings, id, b)
-		drop_locked(b);
+		gdl_binding_drop(b);
 	mutex_unlock(&gdl_agent_mutex);
-	cancel_work_sync(&gone_work);
+	cancel_work_sync(&ended_work);
 	rcu_barrier();
 	xa_destroy(&bindings);
-	rhashtable_destroy(&tables[BINDING_CGROUP]);
-	rhashtable_destroy(&tables[BINDING_PID]);
+	rhashtable_destroy(&processes);
 }

@@ -112,7 +112,7 @@ void gdl_id_show(struct gdl_buffer *b)
 
 /**
  * gdl_id_take() - take a buffer's id back
- * @b: the buffer, found under rcu_read_lock(), or not shown yet
+ * @b: the buffer, which is not freed meanwhile
  *
  * Context: Any. Caller holds the lock of gdl_buffers.
  * Return: Whether it had the id still. It is not found by it any more.
@@ -122,12 +122,14 @@ bool gdl_id_take(struct gdl_buffer *b)
 	struct gdl_id_chunk *chunk = b->chunk;
 
 	lockdep_assert_held(&gdl_buffers.xa_lock);
-	if (!(chunk->used & bit_of(b->id)))
+	if (!chunk)
 		return false;
 	if (unlikely(chunk->locked & bit_of(b->id)))
 		gdl_id_mark_locked(b, false);
 	RCU_INIT_POINTER(chunk->slots[b->id % CHUNK_IDS], NULL);
 	WRITE_ONCE(chunk->used, chunk->used & ~bit_of(b->id));
+	/* The chunk may be gone before the buffer is. */
+	b->chunk = NULL;
 	if (!chunk->used && chunk != newest)
 		chunk_drop(chunk);
 	return true;
@@ -135,7 +137,7 @@ bool gdl_id_take(struct gdl_buffer *b)
 
 /**
  * gdl_id_held() - has a buffer its id still?
- * @b: the buffer, found under rcu_read_lock()
+ * @b: the buffer, which is not freed meanwhile
  *
  * Context: Any. Caller holds the lock of gdl_buffers.
  * Return: Whether nobody has taken it back.
@@ -143,7 +145,7 @@ bool gdl_id_take(struct gdl_buffer *b)
 bool gdl_id_held(const struct gdl_buffer *b)
 {
 	lockdep_assert_held(&gdl_buffers.xa_lock);
-	return b->chunk->used & bit_of(b->id);
+	return b->chunk;
 }
 
 /**

@@ -1,24 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Buffer locks: shared and exclusive claims of agents on buffers.
+ * Buffer locks: shared and exclusive claims on buffers.
  *
- * States of an agent on a buffer, and what leads from one to another:
+ * A lock has an owner, and an agent by which DMA and mmap are judged. The owner is the agent
+ * itself, by command, or an open file, and then the lock ends with it: see lock_file.c.
+ *
+ * States of an owner on a buffer, and what leads from one to another:
  *
  *   none      lock shared     -> shared      if nothing conflicts, nobody waits
  *   none      lock exclusive  -> exclusive   likewise
  *   none      lock            -> waiting     at the end of the queue
  *   shared    lock exclusive  -> exclusive   if nothing else conflicts
  *   shared    lock exclusive  -> upgrading   at the head of the queue; EDEADLK
- *                                            if another agent upgrades already
+ *                                            if another owner upgrades already
  *   exclusive lock shared     -> shared      at once
  *   any       same mode again: EALREADY
  *   waiting   granted         -> shared, exclusive
  *   upgrading granted         -> exclusive
- *   waiting   timeout, signal -> none        upgrading: -> shared
+ *   waiting   timeout, signal -> none        upgrading: -> shared. Of an open file:
+ *                                            back there if the call is restarted
  *   any       unlock          -> none        while upgrading: still waiting
- *   any       agent removed, buffer freed, module unloaded -> none
+ *   shared, exclusive  lease ends -> none    of an open file, another agent's buffer;
+ *                                            upgrading: it fails, ETIMEDOUT
+ *   any       agent removed, buffer freed, file closed, module unloaded -> none
  *
- * What conflicts are the locks of other agents, where either is exclusive, and
+ * What conflicts are the locks of other owners, where either is exclusive, and
  * the live DMA mappings of other agents, which hold like locks of theirs: shared
  * if the device only reads, else exclusive. The queue is FIFO: a waiter is granted
  * once he is at its head and nothing conflicts, so nobody overtakes a waiting
@@ -28,247 +34,50 @@
  * one that does can close a cycle that only the waiter's timeout ends.
  *
  * All of it is under one spinlock, so that the search for deadlocks, in
- * lock_graph.c, sees one state of the whole wait-for graph.
+ * lock_graph.c, sees one state of the whole wait-for graph. What takes long, since
+ * tenants have mapped a buffer many times, lets go of it now and then.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/completion.h>
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
-#include <linux/rhashtable.h>
-#include <linux/slab.h>
 #include <linux/string.h>
 
 #include "gpu_dma_lock.h"
 
-const char * const gdl_lock_mode_names[GDL_NR_LOCK_MODES] = {
-	[GDL_LOCK_SHARED]	= "shared",
-	[GDL_LOCK_EXCLUSIVE]	= "exclusive",
-};
+/* So many claims change hands at a time. */
+#define BATCH	32
 
-/* Who sleeps until his claim is granted or fails; on his stack. */
-struct gdl_sleeper {
-	struct completion done;
-	bool finished;
-	int result;
-};
+/* Of one buffer, so many open files can hold the lock. */
+#define FILES_MAX	1024
 
-static const struct rhashtable_params lock_params = {
-	.key_len	= sizeof_field(struct gdl_buffer_lock, buffer_id),
-	.key_offset	= offsetof(struct gdl_buffer_lock, buffer_id),
-	.head_offset	= offsetof(struct gdl_buffer_lock, node),
-	.automatic_shrinking = true,
-};
+/* Of what there can be of one buffer, others than its agent can have half. */
+static unsigned int share(const struct gdl_claim *c, unsigned int max)
+{
+	return c->lease ? max / 2 : max;
+}
 
-/* Protects every lock and claim, and what agents and buffers keep of them. */
-DEFINE_SPINLOCK(gdl_lock_lock);
-static struct rhashtable locks;
 static bool stopping;
 static u64 longest_wait;			/* ns */
-
-/**
- * gdl_lock_find() - find the lock of a buffer
- * @buffer_id: the buffer
- *
- * Context: Caller holds gdl_lock_lock.
- * Return: The lock, or NULL if nobody holds it or waits for it.
- */
-struct gdl_buffer_lock *gdl_lock_find(u64 buffer_id)
-{
-	lockdep_assert_held(&gdl_lock_lock);
-	return rhashtable_lookup_fast(&locks, &buffer_id, lock_params);
-}
 
 /* Keep the buffer's LOCK column: the mode of the locks held, not of DMA. */
 static void note_mode(const struct gdl_buffer_lock *lock)
 {
+	const struct rb_root *held = lock->held[GDL_HOLD_LOCK];
 	struct gdl_buffer *b = gdl_buffer_lookup(lock->buffer_id);
 	u8 shown = GDL_LOCK_NONE;
-	const struct gdl_claim *c;
 
 	if (!b)
 		return;
-	list_for_each_entry(c, &lock->holders, list)
-		if (!c->attachment_id)
-			shown = c->mode;
+	if (!RB_EMPTY_ROOT(&held[GDL_LOCK_EXCLUSIVE]))
+		shown = GDL_LOCK_EXCLUSIVE;
+	else if (!RB_EMPTY_ROOT(&held[GDL_LOCK_SHARED]))
+		shown = GDL_LOCK_SHARED;
 	WRITE_ONCE(b->lock_mode, shown);
 }
 
-static void claim_free(struct gdl_claim *c)
-{
-	put_pid(c->pid);
-	kfree(c);
-}
-
-/**
- * gdl_claim_alloc() - make a claim of the current process
- * @agent: for whom; may be set later
- * @mode: shared or exclusive
- * @gfp: how to allocate it
- *
- * Context: As @gfp allows.
- * Return: The claim, which belongs to no lock yet, or NULL.
- */
-struct gdl_claim *gdl_claim_alloc(struct gdl_agent *agent,
-				  enum gdl_lock_mode mode, gfp_t gfp)
-{
-	struct gdl_claim *c = kzalloc(sizeof(*c), gfp);
-
-	if (!c)
-		return NULL;
-	c->agent = agent;
-	c->mode = mode;
-	c->since = jiffies;
-	c->pid = get_pid(task_tgid(current));
-	strscpy(c->comm, current->comm, sizeof(c->comm));
-	return c;
-}
-
-/**
- * gdl_lock_get() - find the lock of a buffer, or make it
- * @buffer_id: the buffer
- * @gfp: how to allocate it
- * @error: receives -ENOMEM, or -ENOENT if there is no such buffer
- *
- * The caller adds a holder or waiter, or calls gdl_lock_put().
- *
- * Context: Caller holds gdl_lock_lock.
- * Return: The lock, or NULL and *@error.
- */
-struct gdl_buffer_lock *gdl_lock_get(u64 buffer_id, gfp_t gfp, int *error)
-{
-	struct gdl_buffer_lock *lock = gdl_lock_find(buffer_id);
-
-	if (lock)
-		return lock;
-	*error = -ENOMEM;
-	lock = kzalloc(sizeof(*lock), gfp);
-	if (!lock)
-		return NULL;
-	lock->buffer_id = buffer_id;
-	INIT_LIST_HEAD(&lock->holders);
-	INIT_LIST_HEAD(&lock->waiters);
-	if (rhashtable_lookup_insert_fast(&locks, &lock->node, lock_params))
-		goto out_free;
-	*error = -ENOENT;
-	if (gdl_buffer_set_locked(buffer_id, true))
-		return lock;
-	rhashtable_remove_fast(&locks, &lock->node, lock_params);
-out_free:
-	kfree(lock);
-	return NULL;
-}
-
-/**
- * gdl_lock_put() - forget a lock that has neither holders nor waiters
- * @lock: the lock; freed then
- *
- * Context: Caller holds gdl_lock_lock.
- */
-void gdl_lock_put(struct gdl_buffer_lock *lock)
-{
-	if (!list_empty(&lock->holders) || !list_empty(&lock->waiters))
-		return;
-	gdl_buffer_set_locked(lock->buffer_id, false);
-	rhashtable_remove_fast(&locks, &lock->node, lock_params);
-	kfree(lock);
-}
-
-static struct gdl_claim *holder_find(const struct gdl_buffer_lock *lock,
-				     const struct gdl_agent *agent)
-{
-	struct gdl_claim *c;
-
-	list_for_each_entry(c, &lock->holders, list)
-		if (c->agent == agent && !c->attachment_id)
-			return c;
-	return NULL;
-}
-
-/**
- * gdl_claim_conflicts() - does what a holder has exclude another claim?
- * @holder: the holder
- * @agent: who claims the buffer
- * @mode: how
- *
- * Context: Caller holds gdl_lock_lock.
- * Return: Whether it does: they are two agents', and one is exclusive.
- */
-bool gdl_claim_conflicts(const struct gdl_claim *holder,
-			 const struct gdl_agent *agent, enum gdl_lock_mode mode)
-{
-	return holder->agent != agent && (holder->mode == GDL_LOCK_EXCLUSIVE ||
-					  mode == GDL_LOCK_EXCLUSIVE);
-}
-
-static bool any_conflict(const struct gdl_buffer_lock *lock,
-			 const struct gdl_agent *agent, enum gdl_lock_mode mode)
-{
-	const struct gdl_claim *c;
-
-	list_for_each_entry(c, &lock->holders, list)
-		if (gdl_claim_conflicts(c, agent, mode))
-			return true;
-	return false;
-}
-
-/**
- * gdl_holder_add() - make a claim a holder of a lock
- * @lock: the lock
- * @c: the claim; the lock's from here on
- *
- * Context: Caller holds gdl_lock_lock.
- */
-void gdl_holder_add(struct gdl_buffer_lock *lock, struct gdl_claim *c)
-{
-	c->lock = lock;
-	c->order = ++lock->last_order;
-	c->since = jiffies;
-	list_add_tail(&c->list, &lock->holders);
-	if (!c->attachment_id)
-		atomic64_inc(&c->agent->locks);
-}
-
-/**
- * gdl_holder_drop() - take a holder from its lock, and free it
- * @c: the holder; gdl_lock_settle() follows
- *
- * Context: Caller holds gdl_lock_lock.
- */
-void gdl_holder_drop(struct gdl_claim *c)
-{
-	list_del(&c->list);
-	if (!c->attachment_id)
-		atomic64_dec(&c->agent->locks);
-	claim_free(c);
-}
-
-static void waiter_add(struct gdl_buffer_lock *lock, struct gdl_claim *c, bool upgrade)
-{
-	const struct gdl_claim *first;
-
-	c->lock = lock;
-	first = list_first_entry_or_null(&lock->waiters, struct gdl_claim, list);
-	if (upgrade && first) {
-		c->order = first->order - 1;
-		list_add(&c->list, &lock->waiters);
-	} else {
-		c->order = ++lock->last_order;
-		list_add_tail(&c->list, &lock->waiters);
-	}
-	list_add_tail(&c->of_agent, &c->agent->lock_waiters);
-	atomic64_inc(&c->agent->waiting);
-}
-
-static void waiter_leave(struct gdl_claim *c)
-{
-	list_del(&c->list);
-	list_del(&c->of_agent);
-	atomic64_dec(&c->agent->waiting);
-}
-
-/* Tell who waits with @c, which has left the queue, how it ended. */
+/* Tell the task that waits with @c, which has left the queue, how that ended. */
 static void wake(struct gdl_claim *c, int result)
 {
 	struct gdl_sleeper *sleeper = c->sleeper;
@@ -281,27 +90,32 @@ static void wake(struct gdl_claim *c, int result)
 
 static void waiter_fail(struct gdl_claim *c, int error)
 {
-	waiter_leave(c);
+	gdl_waiter_leave(c);
 	wake(c, error);
-	claim_free(c);
+	gdl_claim_free(c);
 }
 
-/* Grant the waiter @c if that can be; his agent may hold the lock by now. */
+/* Grant the waiter @c if that can be; its owner may hold the lock by now. */
 static bool try_grant(struct gdl_buffer_lock *lock, struct gdl_claim *c)
 {
-	struct gdl_claim *held = holder_find(lock, c->agent);
+	struct gdl_claim *held = gdl_holder_find(lock, c->owner, c->agent);
 
 	if (held && held->mode == c->mode) {
 		waiter_fail(c, -EALREADY);
 		return true;
 	}
-	if (any_conflict(lock, c->agent, c->mode))
+	/* Else it would hold anew what it may not hold longer. */
+	if (!held && c->lease && gdl_waiter_upgrades(c)) {
+		waiter_fail(c, -ETIMEDOUT);
+		return true;
+	}
+	if (gdl_claim_conflicts(lock, c, c->mode))
 		return false;
-	waiter_leave(c);
+	gdl_waiter_leave(c);
 	wake(c, 0);
 	if (held) {
-		held->mode = c->mode;
-		claim_free(c);
+		gdl_holder_set_mode(held, c->mode);
+		gdl_claim_free(c);
 	} else {
 		gdl_holder_add(lock, c);
 	}
@@ -321,21 +135,20 @@ void gdl_lock_settle(struct gdl_buffer_lock *lock)
 
 	lockdep_assert_held(&gdl_lock_lock);
 	do {
-		first = list_first_entry_or_null(&lock->waiters, struct gdl_claim,
-						 list);
+		first = lock->gone ? NULL : gdl_waiter_first(lock);
 	} while (first && try_grant(lock, first));
 	note_mode(lock);
 	gdl_lock_put(lock);
 }
 
 static bool other_upgrades(const struct gdl_buffer_lock *lock,
-			   const struct gdl_agent *agent)
+			   const struct gdl_claim *held)
 {
 	const struct gdl_claim *c;
 
-	list_for_each_entry(c, &lock->waiters, list)
-		if (c->agent != agent && c->mode == GDL_LOCK_EXCLUSIVE &&
-		    holder_find(lock, c->agent))
+	for (c = gdl_waiter_first(lock); c; c = gdl_claim_next(c))
+		if (!gdl_claim_same(c, held) && c->mode == GDL_LOCK_EXCLUSIVE &&
+		    gdl_holder_find(lock, c->owner, c->agent))
 			return true;
 	return false;
 }
@@ -346,9 +159,9 @@ static int convert(struct gdl_buffer_lock *lock, struct gdl_claim *held,
 {
 	if (held->mode == mode)
 		return -EALREADY;
-	if (mode == GDL_LOCK_EXCLUSIVE && any_conflict(lock, held->agent, mode))
-		return other_upgrades(lock, held->agent) ? -EDEADLK : -EAGAIN;
-	held->mode = mode;
+	if (mode == GDL_LOCK_EXCLUSIVE && gdl_claim_conflicts(lock, held, mode))
+		return other_upgrades(lock, held) ? -EDEADLK : -EAGAIN;
+	gdl_holder_set_mode(held, mode);
 	return 0;
 }
 
@@ -358,25 +171,57 @@ static int convert(struct gdl_buffer_lock *lock, struct gdl_claim *held,
  */
 static int lock_at_once(struct gdl_buffer_lock *lock, struct gdl_claim *c, bool *upgrade)
 {
-	struct gdl_claim *held = holder_find(lock, c->agent);
+	struct gdl_claim *held = gdl_holder_find(lock, c->owner, c->agent);
 	int ret;
 
 	*upgrade = held;
 	if (held) {
 		ret = convert(lock, held, c->mode);
 		if (!ret)
-			claim_free(c);
+			gdl_claim_free(c);
 		return ret;
 	}
-	if (!list_empty(&lock->waiters) || any_conflict(lock, c->agent, c->mode))
+	if (c->owner->id && lock->nr_files >= share(c, FILES_MAX))
+		return -ENOSPC;
+	if (lock->nr_waiters || gdl_claim_conflicts(lock, c, c->mode))
 		return -EAGAIN;
 	gdl_holder_add(lock, c);
 	return 0;
 }
 
-/* -EINPROGRESS: @c waits, and @sleeper will be woken. */
-static int lock_or_wait(struct gdl_buffer_lock *lock, struct gdl_claim *c, bool nowait,
-			struct gdl_sleeper *sleeper)
+/*
+ * May one more wait? Of open files, an agent's are limited as well; but not those of agent
+ * 0, which are many.
+ */
+static bool may_wait(const struct gdl_buffer_lock *lock, const struct gdl_claim *c)
+{
+	if (lock->nr_waiters >= share(c, GDL_WAITERS_MAX))
+		return false;
+	return !c->owner->id || c->agent == &gdl_host ||
+	       atomic64_read(&c->agent->waiting) < GDL_WAITERS_MAX;
+}
+
+/* -EINPROGRESS: @c waits, and @sleeper will be woken, or has been. */
+static int queue(struct gdl_buffer_lock *lock, struct gdl_claim *c, bool upgrade,
+		 struct gdl_sleeper *sleeper, const struct gdl_lock_place *place)
+{
+	if (!may_wait(lock, c)) {
+		gdl_stat_inc(GDL_STAT_WAITERS_CAPPED);
+		return -ENOSPC;
+	}
+	c->sleeper = sleeper;
+	if (place && place->serial && !upgrade)
+		gdl_waiter_add_at(lock, c, place);
+	else
+		gdl_waiter_add(lock, c, upgrade);
+	if (!gdl_lock_closes_cycle(c))
+		return -EINPROGRESS;
+	gdl_waiter_leave(c);
+	return -EDEADLK;
+}
+
+static int lock_or_wait(struct gdl_buffer_lock *lock, struct gdl_claim *c,
+			struct gdl_sleeper *sleeper, const struct gdl_lock_place *place)
 {
 	bool upgrade;
 	int ret = lock_at_once(lock, c, &upgrade);
@@ -385,56 +230,62 @@ static int lock_or_wait(struct gdl_buffer_lock *lock, struct gdl_claim *c, bool 
 		gdl_stat_inc(GDL_STAT_LOCKS_ACQUIRED);
 	if (ret != -EAGAIN)
 		return ret;
-	gdl_stat_inc(GDL_STAT_LOCKS_CONTENDED);
-	if (nowait)
-		return ret;
-	c->sleeper = sleeper;
-	waiter_add(lock, c, upgrade);
-	if (!gdl_lock_closes_cycle(c))
-		return -EINPROGRESS;
-	waiter_leave(c);
-	return -EDEADLK;
+	if (!place || !place->serial)
+		gdl_stat_inc(GDL_STAT_LOCKS_CONTENDED);
+	return sleeper ? queue(lock, c, upgrade, sleeper, place) : ret;
 }
 
-static int lock_locked(struct gdl_claim *c, u64 buffer_id, bool nowait,
-		       struct gdl_sleeper *sleeper)
+/**
+ * gdl_lock_begin() - lock a buffer at once, or wait for it
+ * @c: the claim, with its agent and owner; consumed if it is granted
+ * @buffer_id: the buffer
+ * @sleeper: of the task that waits; NULL: fail rather than wait
+ * @place: where the claim was in the queue before, or NULL
+ *
+ * Context: Caller holds rcu_read_lock(), and has found the agent under it: one that is
+ * found is not freed before its claims were dropped. Does not sleep.
+ * Return: 0; -EINPROGRESS: @c waits, and gdl_lock_wait() is to follow; or what gdl_lock()
+ * returns.
+ */
+int gdl_lock_begin(struct gdl_claim *c, u64 buffer_id, struct gdl_sleeper *sleeper,
+		   const struct gdl_lock_place *place)
 {
 	struct gdl_buffer_lock *lock;
-	int ret;
+	int ret = -ENODEV;
 
-	lockdep_assert_held(&gdl_lock_lock);
+	spin_lock_bh(&gdl_lock_lock);
 	if (stopping)
-		return -ENODEV;
-	lock = gdl_lock_get(buffer_id, GFP_ATOMIC, &ret);
+		goto out;
+	lock = gdl_lock_get(buffer_id, GFP_ATOMIC | __GFP_NOWARN, &ret);
 	if (!lock)
-		return ret;
-	ret = lock_or_wait(lock, c, nowait, sleeper);
+		goto out;
+	ret = lock_or_wait(lock, c, sleeper, place);
 	if (ret == -EDEADLK)
 		gdl_stat_inc(GDL_STAT_LOCKS_DEADLOCKS);
 	gdl_lock_settle(lock);
+out:
+	spin_unlock_bh(&gdl_lock_lock);
 	return ret;
 }
 
-/* Queue @c for the agent, or lock at once; as lock_or_wait(). */
-static int lock_begin(struct gdl_claim *c, u64 buffer_id, u64 agent_id, bool nowait,
-		      struct gdl_sleeper *sleeper)
+static int begin_by_command(struct gdl_claim *c, u64 buffer_id, u64 agent_id,
+			    struct gdl_lock_owner *owner, struct gdl_sleeper *sleeper)
 {
 	int ret = -ENOENT;
 
-	/* An agent found here is not freed before its claims were dropped. */
 	rcu_read_lock();
 	c->agent = gdl_agent_lookup(agent_id);
 	if (c->agent) {
-		spin_lock_bh(&gdl_lock_lock);
-		ret = lock_locked(c, buffer_id, nowait, sleeper);
-		spin_unlock_bh(&gdl_lock_lock);
+		c->owner = owner ?: &c->agent->own;
+		ret = gdl_lock_begin(c, buffer_id, sleeper, NULL);
 	}
 	rcu_read_unlock();
 	return ret;
 }
 
-/* The sleep is over: what became of @c? If nothing yet, @error. */
-static int lock_end(struct gdl_claim *c, struct gdl_sleeper *sleeper, int error)
+/* The sleep is over: what became of @c? If nothing yet, @error, and where it was. */
+static int lock_end(struct gdl_claim *c, struct gdl_sleeper *sleeper, int error,
+		    struct gdl_lock_place *place)
 {
 	struct gdl_buffer_lock *lock;
 
@@ -444,8 +295,10 @@ static int lock_end(struct gdl_claim *c, struct gdl_sleeper *sleeper, int error)
 		error = sleeper->result;
 	} else {
 		lock = c->lock;
-		waiter_leave(c);
-		claim_free(c);
+		place->serial = lock->serial;
+		place->order = c->order;
+		gdl_waiter_leave(c);
+		gdl_claim_free(c);
 		gdl_lock_settle(lock);
 	}
 	spin_unlock_bh(&gdl_lock_lock);
@@ -461,17 +314,25 @@ static void count_wait(u64 ns)
 	spin_unlock_bh(&gdl_lock_lock);
 }
 
-static int lock_sleep(struct gdl_claim *c, struct gdl_sleeper *sleeper, u64 timeout_ms)
+/**
+ * gdl_lock_wait() - wait for a claim
+ * @c: the claim, of which gdl_lock_begin() has said that it waits; it may be gone by now
+ * @sleeper: as given there
+ * @timeout: how long at most, in jiffies
+ * @place: receives where it was in the queue, if it is neither granted nor has failed
+ *
+ * Context: Sleeps; any signal ends it.
+ * Return: 0, -ETIMEDOUT, -EINTR, or how it failed, as gdl_lock() says.
+ */
+int gdl_lock_wait(struct gdl_claim *c, struct gdl_sleeper *sleeper, unsigned long timeout,
+		  struct gdl_lock_place *place)
 {
-	unsigned long timeout = MAX_SCHEDULE_TIMEOUT;
 	u64 start = ktime_get_ns();
 	long left;
 	int ret;
 
-	if (timeout_ms < INT_MAX)
-		timeout = msecs_to_jiffies(timeout_ms);
 	left = wait_for_completion_interruptible_timeout(&sleeper->done, timeout);
-	ret = lock_end(c, sleeper, left < 0 ? -EINTR : -ETIMEDOUT);
+	ret = lock_end(c, sleeper, left < 0 ? -EINTR : -ETIMEDOUT, place);
 	count_wait(ktime_get_ns() - start);
 	if (ret == -ETIMEDOUT)
 		gdl_stat_inc(GDL_STAT_LOCKS_TIMEOUTS);
@@ -482,40 +343,47 @@ static int lock_sleep(struct gdl_claim *c, struct gdl_sleeper *sleeper, u64 time
  * gdl_lock() - lock a buffer for an agent
  * @buffer_id: the buffer
  * @agent_id: the agent
+ * @owner: whose the lock is; NULL: the agent's
  * @mode: shared or exclusive
  * @nowait: fail rather than wait
  * @timeout_ms: how long to wait at most; U64_MAX: for ever
  *
  * Context: Sleeps until the lock is granted or fails; any signal ends it.
  * Return: 0, -ENOENT no such agent or buffer, or it went while waiting,
- * -EALREADY the agent holds the lock in that mode, -EAGAIN it would have to
- * wait, -ETIMEDOUT, -EDEADLK waiting would close a cycle, or another agent
- * waits to upgrade, -EINTR, -ENODEV the module is being unloaded, -ENOMEM.
+ * -EALREADY the owner holds the lock in that mode, -EAGAIN it would have to
+ * wait, -ETIMEDOUT, -EDEADLK waiting would close a cycle, or another owner
+ * waits to upgrade, -ENOSPC GDL_WAITERS_MAX claims wait for the buffer already,
+ * -EINTR, -ENODEV the module is being unloaded, -ENOMEM.
  */
-int gdl_lock(u64 buffer_id, u64 agent_id, enum gdl_lock_mode mode, bool nowait,
-	     u64 timeout_ms)
+int gdl_lock(u64 buffer_id, u64 agent_id, struct gdl_lock_owner *owner,
+	     enum gdl_lock_mode mode, bool nowait, u64 timeout_ms)
 {
 	struct gdl_claim *c = gdl_claim_alloc(NULL, mode, GFP_KERNEL_ACCOUNT);
+	unsigned long timeout = MAX_SCHEDULE_TIMEOUT;
+	struct gdl_lock_place place;
 	struct gdl_sleeper sleeper = { };
 	int ret;
 
 	if (!c)
 		return -ENOMEM;
 	init_completion(&sleeper.done);
-	ret = lock_begin(c, buffer_id, agent_id, nowait, &sleeper);
+	if (timeout_ms < INT_MAX)
+		timeout = msecs_to_jiffies(timeout_ms);
+	ret = begin_by_command(c, buffer_id, agent_id, owner, nowait ? NULL : &sleeper);
 	if (ret == -EINPROGRESS)
-		return lock_sleep(c, &sleeper, timeout_ms);
+		return gdl_lock_wait(c, &sleeper, timeout, &place);
 	if (ret)
-		claim_free(c);
+		gdl_claim_free(c);
 	return ret;
 }
 
-static int unlock_locked(u64 buffer_id, const struct gdl_agent *agent)
+static int unlock_locked(u64 buffer_id, const struct gdl_agent *agent,
+			 const struct gdl_lock_owner *owner)
 {
 	struct gdl_buffer_lock *lock = gdl_lock_find(buffer_id);
 	struct gdl_claim *held;
 
-	held = lock ? holder_find(lock, agent) : NULL;
+	held = lock ? gdl_holder_find(lock, owner, agent) : NULL;
 	if (!held)
 		return -ENOENT;
 	gdl_holder_drop(held);
@@ -527,11 +395,12 @@ static int unlock_locked(u64 buffer_id, const struct gdl_agent *agent)
  * gdl_unlock() - give an agent's lock on a buffer back
  * @buffer_id: the buffer
  * @agent_id: the agent
+ * @owner: whose the lock is; NULL: the agent's
  *
  * Context: Does not sleep.
- * Return: 0, -ENOENT no such agent, or it holds no lock on the buffer.
+ * Return: 0, -ENOENT no such agent, or the owner holds no lock on the buffer for it.
  */
-int gdl_unlock(u64 buffer_id, u64 agent_id)
+int gdl_unlock(u64 buffer_id, u64 agent_id, const struct gdl_lock_owner *owner)
 {
 	struct gdl_agent *agent;
 	int ret = -ENOENT;
@@ -540,7 +409,7 @@ int gdl_unlock(u64 buffer_id, u64 agent_id)
 	agent = gdl_agent_lookup(agent_id);
 	if (agent) {
 		spin_lock_bh(&gdl_lock_lock);
-		ret = unlock_locked(buffer_id, agent);
+		ret = unlock_locked(buffer_id, agent, owner ?: &agent->own);
 		spin_unlock_bh(&gdl_lock_lock);
 	}
 	rcu_read_unlock();
@@ -550,74 +419,133 @@ int gdl_unlock(u64 buffer_id, u64 agent_id)
 /**
  * gdl_lock_free_buffer() - free a ledger buffer that nobody has locked
  * @buffer_id: the buffer
+ * @ledger: of the open file that it must be of; NULL: of any, or none
  *
  * Context: Does not sleep.
- * Return: 0, -EBUSY it is locked, or what gdl_buffer_free() returned.
+ * Return: 0, -ENOENT there is none, -EBUSY it is locked, -EINVAL it is a real one: the
+ * kernel frees that.
  */
-int gdl_lock_free_buffer(u64 buffer_id)
+int gdl_lock_free_buffer(u64 buffer_id, const struct gdl_ledger *ledger)
 {
-	int ret = -EBUSY;
+	struct gdl_buffer *b;
+	int ret = -ENOENT;
 
 	rcu_read_lock();
+	b = gdl_buffer_lookup(buffer_id);
+	if (b && ledger && (b->kind != GDL_KIND_LEDGER || b->ledger != ledger))
+		b = NULL;
 	spin_lock_bh(&gdl_lock_lock);
-	if (!gdl_lock_find(buffer_id))
-		ret = gdl_buffer_free(buffer_id);
+	/* It changes under gdl_lock_lock only, as long as the buffer has its id. */
+	if (b)
+		ret = READ_ONCE(b->locked) ? -EBUSY : gdl_ledger_remove(b);
 	spin_unlock_bh(&gdl_lock_lock);
 	rcu_read_unlock();
 	return ret;
 }
 
-/* Fail every waiter and drop every holder. */
-static void lock_dissolve(struct gdl_buffer_lock *lock, int error)
+/*
+ * The buffer is gone: fail waiters and drop holders. Returns whether some are left, for
+ * the next time.
+ */
+static bool lock_dissolve(struct gdl_buffer_lock *lock)
 {
-	struct gdl_claim *c, *next;
+	struct gdl_claim *c;
+	int i;
 
-	list_for_each_entry_safe(c, next, &lock->waiters, list)
-		waiter_fail(c, error);
-	list_for_each_entry_safe(c, next, &lock->holders, list)
+	lock->gone = true;
+	for (i = 0; i < BATCH; i++) {
+		c = gdl_waiter_first(lock);
+		if (c) {
+			waiter_fail(c, -ENOENT);
+			continue;
+		}
+		c = gdl_holder_first(lock);
+		if (!c)
+			break;
 		gdl_holder_drop(c);
+	}
 	gdl_lock_put(lock);
+	return i == BATCH;
 }
 
 /**
  * gdl_lock_buffer_gone() - a buffer was removed while it was locked
  * @buffer_id: the buffer; its waiters get -ENOENT
  *
- * Context: Probe handler or process context. Does not sleep.
+ * Context: Process or soft interrupt context. Does not sleep.
  */
 void gdl_lock_buffer_gone(u64 buffer_id)
 {
 	struct gdl_buffer_lock *lock;
+	bool more;
 
-	spin_lock_bh(&gdl_lock_lock);
-	lock = gdl_lock_find(buffer_id);
-	if (lock)
-		lock_dissolve(lock, -ENOENT);
-	spin_unlock_bh(&gdl_lock_lock);
+	do {
+		spin_lock_bh(&gdl_lock_lock);
+		lock = gdl_lock_find(buffer_id);
+		more = lock && lock_dissolve(lock);
+		spin_unlock_bh(&gdl_lock_lock);
+	} while (more);
 }
 
-/* Drop what @agent has on @lock; its DMA mappings become agent 0's. */
-static void lock_drop_agent(struct gdl_buffer_lock *lock,
+/* Fail an agent's next waiter. Returns whether there was one. */
+static bool fail_waiter_of(struct gdl_agent *agent)
+{
+	struct gdl_buffer_lock *lock;
+	struct gdl_claim *c;
+
+	c = list_first_entry_or_null(&agent->lock_node.waiters, struct gdl_claim, of_agent);
+	if (!c)
+		return false;
+	lock = c->lock;
+	waiter_fail(c, -ENOENT);
+	gdl_lock_settle(lock);
+	return true;
+}
+
+static void fail_waiters_of(struct gdl_agent *agent)
+{
+	bool more;
+
+	do {
+		rcu_read_lock();
+		spin_lock_bh(&gdl_lock_lock);
+		more = fail_waiter_of(agent);
+		spin_unlock_bh(&gdl_lock_lock);
+		rcu_read_unlock();
+		cond_resched();
+	} while (more);
+}
+
+/*
+ * Drop @agent's locks, and make its mappings agent 0's. Returns whether some are left, for
+ * the next time.
+ */
+static bool lock_drop_agent(struct gdl_buffer_lock *lock,
 			    const struct gdl_agent *agent)
 {
-	struct gdl_claim *c, *next;
+	struct gdl_claim *c;
+	int i;
 
-	list_for_each_entry_safe(c, next, &lock->waiters, list)
-		if (c->agent == agent)
-			waiter_fail(c, -ENOENT);
-	list_for_each_entry_safe(c, next, &lock->holders, list) {
-		if (c->agent != agent)
-			continue;
-		if (c->attachment_id)
-			c->agent = &gdl_host;
-		else
+	for (i = 0; i < BATCH; i++) {
+		c = gdl_holder_of_agent(lock, GDL_HOLD_LOCK, agent);
+		if (c) {
 			gdl_holder_drop(c);
+			continue;
+		}
+		c = gdl_holder_of_agent(lock, GDL_HOLD_DMA, agent);
+		if (!c)
+			break;
+		gdl_holder_hand_over(c);
 	}
 	gdl_lock_settle(lock);
+	return i == BATCH;
 }
 
-/* Call @change for every lock there is, each found anew by its buffer's id. */
-static void change_each(void (*change)(struct gdl_buffer_lock *lock,
+/*
+ * Call @change for every lock there is, each found anew by its buffer's id, and again
+ * where it has left something.
+ */
+static void change_each(bool (*change)(struct gdl_buffer_lock *lock,
 				       const struct gdl_agent *agent),
 			const struct gdl_agent *agent)
 {
@@ -629,11 +557,11 @@ static void change_each(void (*change)(struct gdl_buffer_lock *lock,
 		rcu_read_lock();
 		b = gdl_id_next(id, true);
 		if (b) {
-			id = b->id + 1;
+			id = b->id;
 			spin_lock_bh(&gdl_lock_lock);
-			lock = gdl_lock_find(b->id);
-			if (lock)
-				change(lock, agent);
+			lock = gdl_lock_find(id);
+			if (!lock || !change(lock, agent))
+				id++;
 			spin_unlock_bh(&gdl_lock_lock);
 		}
 		rcu_read_unlock();
@@ -641,15 +569,25 @@ static void change_each(void (*change)(struct gdl_buffer_lock *lock,
 	} while (b);
 }
 
+static bool holds_any(struct gdl_agent *agent)
+{
+	return atomic64_read(&agent->locks) || READ_ONCE(agent->mappings);
+}
+
 /**
  * gdl_lock_drop_agent() - an agent is removed: release its locks, fail its waiters
  * @agent: the agent; it cannot be found since a grace period
  *
+ * Its mappings become agent 0's.
+ *
  * Context: May sleep.
  */
-void gdl_lock_drop_agent(const struct gdl_agent *agent)
+void gdl_lock_drop_agent(struct gdl_agent *agent)
 {
-	change_each(lock_drop_agent, agent);
+	fail_waiters_of(agent);
+	/* Most hold nothing, while others may hold any number of buffers. */
+	if (holds_any(agent))
+		change_each(lock_drop_agent, agent);
 }
 
 /**
@@ -675,25 +613,15 @@ void gdl_lock_reset_longest_wait(void)
 	spin_unlock_bh(&gdl_lock_lock);
 }
 
-/**
- * gdl_lock_init() - make the table of locks
- *
- * Context: May sleep.
- * Return: 0 or -ENOMEM.
- */
-int gdl_lock_init(void)
-{
-	return rhashtable_init(&locks, &lock_params);
-}
-
-static void lock_fail_waiters(struct gdl_buffer_lock *lock,
+static bool lock_fail_waiters(struct gdl_buffer_lock *lock,
 			      const struct gdl_agent *unused)
 {
-	struct gdl_claim *c, *next;
+	struct gdl_claim *c;
 
-	list_for_each_entry_safe(c, next, &lock->waiters, list)
+	while ((c = gdl_waiter_first(lock)))
 		waiter_fail(c, -ENODEV);
 	gdl_lock_settle(lock);
+	return false;
 }
 
 /**
@@ -709,14 +637,4 @@ void gdl_lock_stop(void)
 	stopping = true;
 	spin_unlock_bh(&gdl_lock_lock);
 	change_each(lock_fail_waiters, NULL);
-}
-
-/**
- * gdl_lock_exit() - free the table; every buffer was removed
- *
- * Context: May sleep.
- */
-void gdl_lock_exit(void)
-{
-	rhashtable_destroy(&locks);
 }

@@ -52,25 +52,37 @@ static int parse_u64(const char *word, u64 *value)
 	return kstrtou64(word, hex ? 16 : 10, value);
 }
 
-/* A number of bytes, with K, M, G or T behind it for powers of 1024. */
+#define UNITS	"KMGTkmgt"
+#define NR_UNITS	4
+
+/* K, Ki or KiB, also with a small k: all are 1024. And so on up to T; 0 for another word. */
+static u64 unit_bytes(const char *word)
+{
+	const char *behind = word + 1;
+
+	if (*behind && strcmp(behind, "i") && strcmp(behind, "iB"))
+		return 0;
+	return 1ULL << 10 * ((strchr(UNITS, *word) - UNITS) % NR_UNITS + 1);
+}
+
+/* A number of bytes, or of units, without a blank between. @word stays as it is. */
 static int parse_bytes(char *word, u64 *bytes)
 {
-	static const char suffixes[] = "KMGT";
-	const char *suffix = NULL;
 	u64 unit = 1;
-	size_t len;
+	char *suffix, letter;
 	int ret;
 
 	if (parse_short(word, bytes))
 		return 0;
-	len = strlen(word);
-	if (len && !isdigit(word[len - 1]))
-		suffix = strchr(suffixes, word[len - 1]);
-	if (suffix) {
-		unit <<= 10 * (suffix - suffixes + 1);
-		word[len - 1] = '\0';
-	}
+	suffix = word + strcspn(word, UNITS);
+	letter = *suffix;
+	if (letter)
+		unit = unit_bytes(suffix);
+	if (!unit)
+		return -EINVAL;
+	*suffix = '\0';
 	ret = parse_u64(word, bytes);
+	*suffix = letter;
 	if (ret)
 		return ret;
 	return check_mul_overflow(*bytes, unit, bytes) ? -ERANGE : 0;
@@ -83,113 +95,6 @@ static int parse_limit(char *word, u64 *limit)
 		return 0;
 	}
 	return parse_bytes(word, limit);
-}
-
-static int cmd_create_agent(struct gdl_reply *reply, int argc, char **argv)
-{
-	u64 id, limit = GDL_UNLIMITED;
-	int ret = parse_u64(argv[1], &id);
-
-	if (!ret && argc > 2)
-		ret = parse_limit(argv[2], &limit);
-	return ret ?: gdl_agent_create(id, limit);
-}
-
-/*
- * Its ledger buffers and declared contexts are freed; what the kernel holds for
- * it becomes agent 0's.
- */
-static int remove_agent(u64 id)
-{
-	struct gdl_agent *agent;
-	int ret = gdl_agent_remove_begin(id, &agent);
-
-	if (ret)
-		return ret;
-	gdl_binding_drop_agent(agent);
-	/* Who found the agent before has published what he made for it. */
-	synchronize_rcu();
-	gdl_lock_drop_agent(agent);
-	gdl_perm_drop_agent(agent);
-	gdl_buffer_hand_over(agent);
-	gdl_attachment_hand_over(id);
-	gdl_context_hand_over(id);
-	/* An uncharge that saw the agent through a buffer may still be at it. */
-	synchronize_rcu();
-	gdl_agent_remove_end(agent);
-	return 0;
-}
-
-static int cmd_remove_agent(struct gdl_reply *reply, int argc, char **argv)
-{
-	u64 id;
-	int ret = parse_u64(argv[1], &id);
-
-	return ret ?: remove_agent(id);
-}
-
-static int set_quota(int argc, char **argv)
-{
-	u64 id, limit, device;
-	int ret = parse_u64(argv[0], &id);
-
-	if (!ret)
-		ret = parse_limit(argv[1], &limit);
-	if (ret)
-		return ret;
-	if (argc < 3 || !strcmp(argv[2], "all"))
-		return gdl_agent_set_quota(id, limit);
-	ret = parse_u64(argv[2], &device);
-	return ret ?: gdl_agent_set_device_quota(id, limit, device);
-}
-
-static int cmd_set_quota(struct gdl_reply *reply, int argc, char **argv)
-{
-	return set_quota(argc - 1, argv + 1);
-}
-
-static int cmd_set_capacity(struct gdl_reply *reply, int argc, char **argv)
-{
-	u64 device, limit;
-	int ret = parse_u64(argv[1], &device);
-
-	if (!ret)
-		ret = parse_limit(argv[2], &limit);
-	return ret ?: gdl_device_set_capacity(device, limit);
-}
-
-static int cmd_allocate(struct gdl_reply *reply, int argc, char **argv)
-{
-	u64 agent, size, device, id;
-	int ret = parse_u64(argv[1], &agent);
-
-	if (!ret)
-		ret = parse_bytes(argv[2], &size);
-	if (!ret && !size)
-		ret = -EINVAL;
-	if (!ret)
-		ret = parse_u64(argv[3], &device);
-	if (!ret)
-		ret = gdl_buffer_allocate(agent, size, device, &id);
-	if (!ret)
-		reply->id = id;
-	return ret;
-}
-
-static int cmd_free(struct gdl_reply *reply, int argc, char **argv)
-{
-	u64 id;
-	int ret = parse_u64(argv[1], &id);
-
-	return ret ?: gdl_lock_free_buffer(id);
-}
-
-/* The two ids that many commands begin with. */
-static int parse_ids(char **argv, u64 *first, u64 *second)
-{
-	int ret = parse_u64(argv[1], first);
-
-	return ret ?: parse_u64(argv[2], second);
 }
 
 static bool is_octal(char c)
@@ -222,6 +127,150 @@ static void unescape(char *word)
 	*to = '\0';
 }
 
+#define CAPITALS	"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define LETTERS		CAPITALS "abcdefghijklmnopqrstuvwxyz_"
+#define NAME_MAX_LEN	63
+
+/* May a command give this name to an agent? No id, and no path, is such a word. */
+static bool is_name(const char *word)
+{
+	size_t len = strspn(word, LETTERS "0123456789.:@-");
+
+	return strspn(word, LETTERS) && !word[len] && len <= NAME_MAX_LEN;
+}
+
+/* The agent of that name. One that is a path, which no command gives, is as shown. */
+static int find_agent(char *word, u64 *id)
+{
+	if (*word == '/')
+		unescape(word);
+	else if (!is_name(word))
+		return -EINVAL;
+	return gdl_agent_find_name(word, id);
+}
+
+/* An agent, by its id, of which there may be none, or by its name. */
+static int parse_agent(char *word, u64 *id)
+{
+	if (parse_short(word, id))
+		return 0;
+	return isdigit(word[0]) ? parse_u64(word, id) : find_agent(word, id);
+}
+
+static int cmd_create_agent(struct gdl_reply *reply, int argc, char **argv)
+{
+	u64 id, limit = GDL_UNLIMITED;
+	int ret = parse_u64(argv[1], &id);
+
+	if (!ret && argc > 2)
+		ret = parse_limit(argv[2], &limit);
+	if (!ret && argc > 3 && !is_name(argv[3]))
+		ret = -EINVAL;
+	return ret ?: gdl_agent_create(id, limit, argc > 3 ? argv[3] : NULL);
+}
+
+static int cmd_name(struct gdl_reply *reply, int argc, char **argv)
+{
+	bool drop = !strcmp(argv[2], "-");
+	u64 id;
+	int ret = parse_agent(argv[1], &id);
+
+	if (!ret && !drop && !is_name(argv[2]))
+		ret = -EINVAL;
+	return ret ?: gdl_agent_rename(id, drop ? NULL : argv[2]);
+}
+
+static int cmd_remove_agent(struct gdl_reply *reply, int argc, char **argv)
+{
+	u64 id;
+	int ret = parse_agent(argv[1], &id);
+
+	return ret ?: gdl_agent_remove(id);
+}
+
+static int reset_agent(u64 id)
+{
+	struct gdl_agent *agent;
+
+	rcu_read_lock();
+	agent = gdl_agent_lookup_rcu(id);
+	if (agent) {
+		gdl_agent_reset(agent);
+		gdl_regions_reset(agent);
+	}
+	rcu_read_unlock();
+	return agent ? 0 : -ENOENT;
+}
+
+static int cmd_reset_agent(struct gdl_reply *reply, int argc, char **argv)
+{
+	u64 id;
+	int ret = parse_agent(argv[1], &id);
+
+	return ret ?: reset_agent(id);
+}
+
+static int set_quota(int argc, char **argv)
+{
+	u64 id, limit, device;
+	int ret = parse_agent(argv[0], &id);
+
+	if (!ret)
+		ret = parse_limit(argv[1], &limit);
+	if (ret)
+		return ret;
+	if (argc < 3 || !strcmp(argv[2], "all"))
+		return gdl_agent_set_quota(id, limit);
+	ret = parse_u64(argv[2], &device);
+	return ret ?: gdl_agent_set_device_quota(id, limit, device);
+}
+
+static int cmd_set_quota(struct gdl_reply *reply, int argc, char **argv)
+{
+	return set_quota(argc - 1, argv + 1);
+}
+
+static int cmd_set_capacity(struct gdl_reply *reply, int argc, char **argv)
+{
+	u64 device, limit;
+	int ret = parse_u64(argv[1], &device);
+
+	if (!ret)
+		ret = parse_limit(argv[2], &limit);
+	return ret ?: gdl_device_set_capacity(device, limit);
+}
+
+static struct gdl_ledger *ledger_of(struct gdl_reply *reply)
+{
+	return reply->holdings ? &reply->holdings->ledger : NULL;
+}
+
+static int cmd_allocate(struct gdl_reply *reply, int argc, char **argv)
+{
+	u64 agent, size, device, id;
+	int ret = parse_agent(argv[1], &agent);
+
+	if (!ret)
+		ret = parse_bytes(argv[2], &size);
+	if (!ret && !size)
+		ret = -EINVAL;
+	if (!ret)
+		ret = parse_u64(argv[3], &device);
+	if (!ret)
+		ret = gdl_ledger_allocate(agent, size, device, ledger_of(reply), &id);
+	if (!ret)
+		reply->id = id;
+	return ret;
+}
+
+static int cmd_free(struct gdl_reply *reply, int argc, char **argv)
+{
+	u64 id;
+	int ret = parse_u64(argv[1], &id);
+
+	return ret ?: gdl_lock_free_buffer(id, NULL);
+}
+
 /* cgroup:PATH or pid:N; exactly one of @path and @pid is set. */
 static int parse_target(char *word, const char **path, u64 *pid)
 {
@@ -236,39 +285,75 @@ static int parse_target(char *word, const char **path, u64 *pid)
 	return -EINVAL;
 }
 
-static int change_binding(char **argv,
-			  int (*cgroup)(u64 agent, const char *path),
-			  int (*process)(u64 agent, u64 pid))
+static int cmd_bind(struct gdl_reply *reply, int argc, char **argv)
+{
+	bool later = argc > 3 && !strcmp(argv[3], "later");
+	const char *path;
+	u64 agent, pid;
+	int ret = parse_agent(argv[1], &agent);
+
+	if (!ret)
+		ret = parse_target(argv[2], &path, &pid);
+	if (!ret && argc > 3 && (!later || !path))
+		ret = -EINVAL;
+	if (ret)
+		return ret;
+	return path ? gdl_bind_cgroup(agent, path, later) : gdl_bind_pid(agent, pid);
+}
+
+static int cmd_unbind(struct gdl_reply *reply, int argc, char **argv)
 {
 	const char *path;
 	u64 agent, pid;
-	int ret = parse_u64(argv[1], &agent);
+	int ret = parse_agent(argv[1], &agent);
 
 	if (!ret)
 		ret = parse_target(argv[2], &path, &pid);
 	if (ret)
 		return ret;
-	return path ? cgroup(agent, path) : process(agent, pid);
+	return path ? gdl_unbind_cgroup(agent, path) : gdl_unbind_pid(agent, pid);
 }
 
-static int cmd_bind(struct gdl_reply *reply, int argc, char **argv)
+static int cmd_template(struct gdl_reply *reply, int argc, char **argv)
 {
-	return change_binding(argv, gdl_bind_cgroup, gdl_bind_pid);
+	u64 limit = GDL_UNLIMITED;
+	int ret = 0;
+
+	if (argc > 2)
+		ret = parse_limit(argv[2], &limit);
+	if (ret)
+		return ret;
+	unescape(argv[1]);
+	return gdl_template_set(argv[1], limit);
 }
 
-static int cmd_unbind(struct gdl_reply *reply, int argc, char **argv)
+static int cmd_remove_template(struct gdl_reply *reply, int argc, char **argv)
 {
-	return change_binding(argv, gdl_unbind_cgroup, gdl_unbind_pid);
+	unescape(argv[1]);
+	return gdl_template_remove(argv[1]);
+}
+
+/* Whose locks are taken and given back: the open file's, or NULL: the agents'. */
+static struct gdl_lock_owner *owner_of(const struct gdl_reply *reply)
+{
+	return reply->holdings ? &reply->holdings->owner : NULL;
+}
+
+/* BUFFER AGENT */
+static int parse_claim(char **argv, u64 *buffer, u64 *agent)
+{
+	int ret = parse_u64(argv[1], buffer);
+
+	return ret ?: parse_agent(argv[2], agent);
 }
 
 static int cmd_lock(struct gdl_reply *reply, int argc, char **argv)
 {
 	u64 buffer, agent, timeout = U64_MAX;
-	bool nowait = !reply->may_wait ||
-		      (argc > 4 && !strcmp(argv[4], "nowait"));
+	bool nowait = argc > 4 && !strcmp(argv[4], "nowait");
 	int ret, mode;
 
-	ret = parse_ids(argv, &buffer, &agent);
+	ret = parse_claim(argv, &buffer, &agent);
 	if (ret)
 		return ret;
 	mode = match_string(gdl_lock_mode_names, GDL_NR_LOCK_MODES, argv[3]);
@@ -276,32 +361,33 @@ static int cmd_lock(struct gdl_reply *reply, int argc, char **argv)
 		return -EINVAL;
 	if (argc > 4 && strcmp(argv[4], "nowait"))
 		ret = parse_u64(argv[4], &timeout);
-	return ret ?: gdl_lock(buffer, agent, mode, nowait, timeout);
+	return ret ?: gdl_lock(buffer, agent, owner_of(reply), mode, nowait, timeout);
 }
 
 static int cmd_unlock(struct gdl_reply *reply, int argc, char **argv)
 {
 	u64 buffer, agent;
-	int ret = parse_ids(argv, &buffer, &agent);
+	int ret = parse_claim(argv, &buffer, &agent);
 
-	return ret ?: gdl_unlock(buffer, agent);
+	return ret ?: gdl_unlock(buffer, agent, owner_of(reply));
 }
 
-/* START-END, START+SIZE, or START for one page. @word is cut up. */
+/* START-END, START+SIZE, or START for one page. @word stays as it is. */
 static int parse_range(char *word, u64 *start, u64 *last)
 {
 	char *end = word + strcspn(word, "-+");
-	bool plus = *end == '+', minus = *end == '-';
+	char sign = *end;
 	u64 size = PAGE_SIZE;
 	int ret;
 
 	*end = '\0';
 	ret = parse_u64(word, start);
-	if (!ret && minus) {
+	*end = sign;
+	if (!ret && sign == '-') {
 		ret = parse_u64(end + 1, last);
 		return ret ?: (*last < *start ? -EINVAL : 0);
 	}
-	if (!ret && plus)
+	if (!ret && sign == '+')
 		ret = parse_bytes(end + 1, &size);
 	if (ret)
 		return ret;
@@ -357,7 +443,7 @@ static int change_perm(char *agent_word, char *target_word,
 	struct perm_target target;
 	unsigned int mode;
 	u64 agent;
-	int ret = parse_u64(agent_word, &agent);
+	int ret = parse_agent(agent_word, &agent);
 
 	if (!ret)
 		ret = parse_perm_target(target_word, &target);
@@ -382,7 +468,7 @@ static int cmd_revoke(struct gdl_reply *reply, int argc, char **argv)
 {
 	struct perm_target target;
 	u64 agent;
-	int ret = parse_u64(argv[1], &agent);
+	int ret = parse_agent(argv[1], &agent);
 
 	if (ret)
 		return ret;
@@ -409,7 +495,7 @@ static int cmd_check(struct gdl_reply *reply, int argc, char **argv)
 	struct perm_target target;
 	unsigned int mode;
 	u64 agent;
-	int ret = parse_u64(argv[1], &agent);
+	int ret = parse_agent(argv[1], &agent);
 
 	if (!ret)
 		ret = parse_perm_target(argv[2], &target);
@@ -427,10 +513,17 @@ static int cmd_check(struct gdl_reply *reply, int argc, char **argv)
 static int cmd_create_context(struct gdl_reply *reply, int argc, char **argv)
 {
 	u64 agent, device, id;
-	int ret = parse_ids(argv, &agent, &device);
+	int ret = parse_agent(argv[1], &agent);
 
 	if (!ret)
+		ret = parse_u64(argv[2], &device);
+	if (!ret)
 		ret = gdl_context_declare(agent, device, &id);
+	if (!ret && reply->holdings) {
+		ret = gdl_holdings_add_context(reply->holdings, id);
+		if (ret)
+			gdl_context_destroy(id);
+	}
 	if (!ret)
 		reply->id = id;
 	return ret;
@@ -441,14 +534,20 @@ static int cmd_destroy_context(struct gdl_reply *reply, int argc, char **argv)
 	u64 id;
 	int ret = parse_u64(argv[1], &id);
 
-	return ret ?: gdl_context_destroy(id);
+	if (!ret)
+		ret = gdl_context_destroy(id);
+	if (!ret && reply->holdings)
+		gdl_holdings_del_context(reply->holdings, id);
+	return ret;
 }
 
 static int cmd_switch_context(struct gdl_reply *reply, int argc, char **argv)
 {
 	u64 device, id;
-	int ret = parse_ids(argv, &device, &id);
+	int ret = parse_u64(argv[1], &device);
 
+	if (!ret)
+		ret = parse_u64(argv[2], &id);
 	return ret ?: gdl_context_switch(device, id);
 }
 
@@ -456,15 +555,42 @@ static int cmd_policy(struct gdl_reply *reply, int argc, char **argv)
 {
 	int policy = match_string(gdl_policy_names, GDL_NR_POLICIES, argv[1]);
 
-	return policy < 0 ? -EINVAL : gdl_probe_set_policy(policy);
+	if (policy < 0)
+		return -EINVAL;
+	gdl_policy_set(policy);
+	return 0;
 }
 
 static int cmd_reset_stats(struct gdl_reply *reply, int argc, char **argv)
 {
 	gdl_stats_reset();
-	gdl_probe_reset_missed();
 	gdl_lock_reset_longest_wait();
 	return 0;
+}
+
+static int cmd_report(struct gdl_reply *reply, int argc, char **argv)
+{
+	struct list_head *owner = reply->holdings ? &reply->holdings->reports : NULL;
+	u64 pid, device, bytes, id;
+	int ret = parse_u64(argv[1], &pid);
+
+	if (!ret)
+		ret = parse_u64(argv[2], &device);
+	if (!ret)
+		ret = parse_bytes(argv[3], &bytes);
+	if (!ret)
+		ret = gdl_report(owner, pid, device, bytes, &id);
+	if (!ret)
+		reply->id = id;
+	return ret;
+}
+
+/* What later lines on this open file allocate, lock, declare or report ends with it. */
+static int cmd_session(struct gdl_reply *reply, int argc, char **argv)
+{
+	if (!reply->holdings)
+		reply->holdings = gdl_holdings_alloc(UINT_MAX);
+	return reply->holdings ? 0 : -ENOMEM;
 }
 
 /* What is written most often comes first: they are searched in this order. */
@@ -479,12 +605,16 @@ static const struct command {
 	{ "lock", " BUFFER AGENT shared|exclusive [nowait|TIMEOUT_MS]", 3, 4,
 	  cmd_lock },
 	{ "unlock", " BUFFER AGENT", 2, 2, cmd_unlock },
-	{ "create_agent", " ID [QUOTA]", 1, 2, cmd_create_agent },
-	{ "remove_agent", " ID", 1, 1, cmd_remove_agent },
+	{ "report", " PID DEV BYTES", 3, 3, cmd_report },
+	{ "create_agent", " ID [QUOTA [NAME]]", 1, 3, cmd_create_agent },
+	{ "name", " AGENT NAME|-", 2, 2, cmd_name },
+	{ "remove_agent", " AGENT", 1, 1, cmd_remove_agent },
 	{ "set_quota", " AGENT BYTES|max [DEV]", 2, 3, cmd_set_quota },
 	{ "set_capacity", " DEV BYTES|max", 2, 2, cmd_set_capacity },
-	{ "bind", " AGENT cgroup:PATH|pid:N", 2, 2, cmd_bind },
+	{ "bind", " AGENT cgroup:PATH|pid:N [later]", 2, 3, cmd_bind },
 	{ "unbind", " AGENT cgroup:PATH|pid:N", 2, 2, cmd_unbind },
+	{ "template", " PATTERN [QUOTA]", 1, 2, cmd_template },
+	{ "remove_template", " PATTERN", 1, 1, cmd_remove_template },
 	{ "grant", " AGENT RANGE|buf=ID MODE", 3, 3, cmd_grant },
 	{ "revoke", " AGENT [RANGE|buf=ID]", 1, 2, cmd_revoke },
 	{ "check", " AGENT RANGE|buf=ID r|w|rw", 3, 3, cmd_check },
@@ -493,11 +623,26 @@ static const struct command {
 	{ "switch_context", " DEV CONTEXT", 2, 2, cmd_switch_context },
 	{ "policy", " off|audit|enforce", 1, 1, cmd_policy },
 	{ "reset_stats", "", 0, 0, cmd_reset_stats },
+	{ "reset_agent", " AGENT", 1, 1, cmd_reset_agent },
+	{ "session", "", 0, 0, cmd_session },
 };
+
+/* A part of the fast path. */
+static __always_inline const struct command *find_command(const char *name)
+{
+	const struct command *command;
+
+	for (command = commands; command < commands + ARRAY_SIZE(commands);
+	     command++)
+		/* One look instead of a call at most of them. */
+		if (*name == *command->name && !strcmp(name, command->name))
+			return command;
+	return NULL;
+}
 
 /**
  * gdl_command_control() - run a line of the file control
- * @reply: receives an id that the writer is to be told; says whether he can wait
+ * @reply: receives an id that the writer is to be told
  * @argc: how many words it has, at least 1
  * @argv: the words, which are cut up
  *
@@ -507,19 +652,88 @@ static const struct command {
  */
 int gdl_command_control(struct gdl_reply *reply, int argc, char **argv)
 {
-	const struct command *command;
+	const struct command *command = find_command(argv[0]);
 
-	for (command = commands; command < commands + ARRAY_SIZE(commands);
-	     command++) {
-		/* One look instead of a call at most of them. */
-		if (*argv[0] != *command->name || strcmp(argv[0], command->name))
-			continue;
-		if (argc - 1 < command->min_args ||
-		    argc - 1 > command->max_args)
-			return -EINVAL;
-		return command->run(reply, argc, argv);
+	if (!command || argc - 1 < command->min_args ||
+	    argc - 1 > command->max_args)
+		return -EINVAL;
+	return command->run(reply, argc, argv);
+}
+
+/* One of those that @kind lists. */
+static bool is_choice(const char *kind, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (; kind; kind = strchr(kind, '|')) {
+		kind += *kind == '|';
+		if (!strncmp(kind, word, len) && (!kind[len] || kind[len] == '|'))
+			return true;
 	}
-	return -EINVAL;
+	return false;
+}
+
+/* With what @word is refused where usages have @kind; 0: with nothing. */
+static int try_word(const char *kind, char *word)
+{
+	struct perm_target target;
+	u64 number;
+	int ret;
+
+	if (is_choice(kind, word) && !isupper(*word))
+		return 0;
+	/* All its words are choices: what may be chosen has capitals. */
+	if (!kind[strcspn(kind, CAPITALS)])
+		return -EINVAL;
+	if (!strcmp(kind, "AGENT") && !isdigit(*word))
+		return *word == '/' || is_name(word) ? 0 : -EINVAL;
+	if (!strncmp(kind, "NAME", 4))
+		return is_name(word) ? 0 : -EINVAL;
+	if (!strcmp(kind, "PATTERN"))
+		return *word == '/' || *word == '*' ? 0 : -EINVAL;
+	if (!strcmp(kind, "MODE"))
+		return is_choice("r|w|rw|-", word) ? 0 : -EINVAL;
+	if (!strcmp(kind, "QUOTA"))
+		return parse_limit(word, &number);
+	if (!strcmp(kind, "RANGE|buf=ID"))
+		return parse_perm_target(word, &target);
+	if (!strncmp(kind, "BYTES", 5))
+		return parse_bytes(word, &number);
+	if (!strcmp(kind, "SIZE")) {
+		ret = parse_bytes(word, &number);
+		return ret ?: number ? 0 : -EINVAL;
+	}
+	if (strncmp(kind, "cgroup:", 7))
+		return parse_u64(word, &number);
+	if (!strncmp(word, "pid:", 4))
+		return parse_u64(word + 4, &number);
+	return !strncmp(word, "cgroup:", 7) && word[7] ? 0 : -EINVAL;
+}
+
+/**
+ * gdl_command_explain() - say what was wrong with a line of the file control
+ * @reply: receives a sentence; none if the error tells all that is known
+ * @error: with which error gdl_command_control() has failed
+ * @argc: as given to it
+ * @argv: as it left them
+ *
+ * Context: May sleep.
+ */
+void gdl_command_explain(struct gdl_reply *reply, int error, int argc, char **argv)
+{
+	const struct command *command = find_command(argv[0]);
+	struct gdl_failed failed = { .argc = argc, .argv = argv, .try_word = try_word };
+
+	if (!command) {
+		gdl_explain_word(reply, argv[0], "a command");
+		return;
+	}
+	failed.name = command->name;
+	failed.args = command->args;
+	if (argc - 1 < command->min_args || argc - 1 > command->max_args)
+		gdl_explain_usage(reply, &failed);
+	else
+		gdl_explain(reply, error, &failed);
 }
 
 /**
@@ -559,12 +773,15 @@ int gdl_command_perm(struct gdl_reply *reply, int argc, char **argv)
 
 	if (argc > 1)
 		return -EINVAL;
-	target = strchr(argv[0], ':');
-	mode = target ? strchr(target + 1, ':') : NULL;
+	/* A name may have colons too. */
+	mode = strrchr(argv[0], ':');
 	if (!mode)
 		return -EINVAL;
-	*target++ = '\0';
 	*mode++ = '\0';
+	target = strrchr(argv[0], ':');
+	if (!target)
+		return -EINVAL;
+	*target++ = '\0';
 	return change_perm(argv[0], target, mode, true);
 }
 

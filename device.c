@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Devices: GPUs, found by walking PCI for display-class functions and following
- * its hotplug, and DRM devices without such a function at first sight.
+ * its hotplug, and DRM devices without such a function: by adopt.c, when they are
+ * registered, or at first sight.
  *
  * A device is gone once its PCI function or DRM device is removed. It takes no
  * new buffers then, but its row stays until the last buffer charged to it is
@@ -81,7 +82,7 @@ static struct gdl_device *device_publish(struct gdl_device *device)
 	return old;
 }
 
-/* The PCI driver's name, unless DRM came first, which it may in his probe. */
+/* The PCI driver's name, unless DRM came first, which it may while the driver probes. */
 static void set_pci_driver(struct gdl_device *device, const char *name)
 {
 	unsigned long flags;
@@ -111,7 +112,7 @@ static void pci_add(struct pci_dev *pdev)
 		return;
 	device = device_alloc(&pdev->dev, GFP_KERNEL);
 	if (!device) {
-		gdl_stat_inc(GDL_STAT_DEVICES_LOST);
+		gdl_stat_lost(GDL_STAT_DEVICES_LOST);
 		return;
 	}
 	device->pci = true;
@@ -301,9 +302,8 @@ static void saw_drm(struct gdl_device *device, const struct drm_device *drm)
  * It is the PCI display function above the DRM device, if there is one, else a
  * device of its own.
  *
- * Context: Probe handler. Caller holds rcu_read_lock(). Does not sleep.
- * Return: The device; gdl_no_device, counted as devices_lost, if there was no
- * memory for it.
+ * Context: Any but hard interrupt. Caller holds rcu_read_lock(). Does not sleep.
+ * Return: The device, or NULL if there was no memory for it.
  */
 struct gdl_device *gdl_device_of_drm(const struct drm_device *drm)
 {
@@ -315,10 +315,8 @@ struct gdl_device *gdl_device_of_drm(const struct drm_device *drm)
 		return &gdl_no_device;
 	if (!device) {
 		device = device_alloc(drm->dev, GFP_ATOMIC | __GFP_NOWARN);
-		if (!device) {
-			gdl_stat_inc(GDL_STAT_DEVICES_LOST);
-			return &gdl_no_device;
-		}
+		if (!device)
+			return NULL;
 		device = device_publish(device);
 	}
 	saw_drm(device, drm);
@@ -345,6 +343,24 @@ int gdl_device_set_capacity(u64 id, u64 limit)
 	return device ? 0 : -ENODEV;
 }
 
+/**
+ * gdl_device_set_vram() - note how much memory of its own a device has
+ * @drm: its DRM device; nothing is noted if it is not known yet
+ * @size: bytes
+ *
+ * Context: Any but hard interrupt. Does not sleep.
+ */
+void gdl_device_set_vram(const struct drm_device *drm, u64 size)
+{
+	struct gdl_device *device;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(device, &devices, list)
+		if (READ_ONCE(device->drm) == drm)
+			WRITE_ONCE(device->vram_size, size);
+	rcu_read_unlock();
+}
+
 static void forget_drm(const struct drm_device *drm)
 {
 	struct gdl_device *device;
@@ -361,7 +377,7 @@ static void forget_drm(const struct drm_device *drm)
  * gdl_device_drm_gone() - a DRM device is unregistered, its address is free
  * @drm: the DRM device, or NULL: all of them, drm.ko is leaving
  *
- * Context: Probe handler. Does not sleep.
+ * Context: Any but hard interrupt. Does not sleep.
  */
 void gdl_device_drm_gone(const struct drm_device *drm)
 {

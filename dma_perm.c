@@ -4,7 +4,7 @@
  * others that it may attach and map.
  *
  * An agent's ranges are a set (dma_range.c). A grant or a revocation is one store
- * into it, so that whoever checks sees each byte as it was before or as it is
+ * into it, so that a check sees each byte as it was before or as it is
  * after.
  *
  * The permissions on buffers are found by agent and buffer, in an xarray of the
@@ -123,15 +123,32 @@ static unsigned int mode_of(enum dma_data_direction direction)
 					    GPU_DMA_LOCK_WRITE;
 }
 
+/**
+ * gdl_perm_refuse() - a use of a buffer is forbidden
+ * @b: the buffer
+ * @agent: whose use it is
+ * @use: attach, map or mmap
+ * @enforce: refuse it; else it is only counted and traced
+ *
+ * Context: Any but hard interrupt. Caller holds rcu_read_lock().
+ * Return: 0 or -EACCES.
+ */
+int gdl_perm_refuse(const struct gdl_buffer *b, struct gdl_agent *agent, const char *use,
+		    bool enforce)
+{
+	atomic64_inc(&agent->refused);
+	gdl_stat_inc(enforce ? GDL_STAT_DMA_DENIED : GDL_STAT_DMA_AUDITED);
+	trace_gdl_dma_denied(b->id, agent, use, enforce);
+	return enforce ? -EACCES : 0;
+}
+
 static int check_use(const struct gdl_buffer *b, struct gdl_agent *agent,
 		     unsigned int mode, const char *use, bool enforce)
 {
 	if (buffer_allowed(agent, b, mode) ||
 	    gdl_policy_get() == GDL_POLICY_OFF)
 		return 0;
-	gdl_stat_inc(enforce ? GDL_STAT_DMA_DENIED : GDL_STAT_DMA_AUDITED);
-	trace_gdl_dma_denied(b->id, agent, use, enforce);
-	return enforce ? -EACCES : 0;
+	return gdl_perm_refuse(b, agent, use, enforce);
 }
 
 /**
@@ -142,7 +159,7 @@ static int check_use(const struct gdl_buffer *b, struct gdl_agent *agent,
  *
  * Any permission on it will do: what is done to it is known when it is mapped.
  *
- * Context: Probe handler. Caller holds rcu_read_lock(). Does not sleep.
+ * Context: Any but hard interrupt. Caller holds rcu_read_lock(). Does not sleep.
  * Return: 0, or -EACCES: it is another agent's, and there is no permission.
  */
 int gdl_perm_check_attach(const struct gdl_buffer *b, struct gdl_agent *agent,
@@ -168,6 +185,31 @@ int gdl_perm_check_map(const struct gdl_buffer *b, struct gdl_agent *agent,
 }
 
 /**
+ * gdl_perm_segment_outside() - is a segment outside the ranges of a buffer's agent?
+ * @b: the buffer
+ * @start: the segment's first address
+ * @size: bytes
+ * @direction: of the DMA
+ *
+ * It is counted and traced if it is.
+ *
+ * Context: As gdl_perm_check_attach().
+ * Return: Whether it is; without a range of the agent's nothing is.
+ */
+bool gdl_perm_segment_outside(const struct gdl_buffer *b, u64 start, u64 size,
+			      enum dma_data_direction direction)
+{
+	struct gdl_agent *agent = READ_ONCE(b->dq)->agent;
+
+	if (!size || gdl_ranges_empty(&agent->ranges) ||
+	    gdl_ranges_allow(&agent->ranges, start, start + size - 1, mode_of(direction)))
+		return false;
+	gdl_stat_inc(GDL_STAT_DMA_SEGMENTS_OUTSIDE);
+	trace_gdl_segment_outside(b->id, agent, start, size);
+	return true;
+}
+
+/**
  * gdl_perm_audit_mapping() - look for segments outside an agent's ranges
  * @b: the buffer that was mapped
  * @sgt: the mapping
@@ -184,7 +226,6 @@ void gdl_perm_audit_mapping(const struct gdl_buffer *b,
 {
 	struct gdl_agent *agent = READ_ONCE(b->dq)->agent;
 	struct scatterlist *sg;
-	u64 start, size;
 	int i;
 
 	if (gdl_ranges_empty(&agent->ranges) || gdl_policy_get() == GDL_POLICY_OFF)
@@ -195,13 +236,7 @@ void gdl_perm_audit_mapping(const struct gdl_buffer *b,
 				     sgt->nents - i);
 			return;
 		}
-		start = sg_dma_address(sg);
-		size = sg_dma_len(sg);
-		if (!size || gdl_ranges_allow(&agent->ranges, start, start + size - 1,
-					      mode_of(direction)))
-			continue;
-		gdl_stat_inc(GDL_STAT_DMA_SEGMENTS_OUTSIDE);
-		trace_gdl_segment_outside(b->id, agent, start, size);
+		gdl_perm_segment_outside(b, sg_dma_address(sg), sg_dma_len(sg), direction);
 	}
 }
 
@@ -552,21 +587,24 @@ static bool next_buffer(struct gdl_agent *agent, struct gdl_perm_row *row)
 	return true;
 }
 
-static bool next_of_kind(struct gdl_perm_row *row)
+static int next_of_kind(struct gdl_perm_row *row)
 {
 	struct gdl_agent *agent = gdl_agent_next(row->agent_id);
+	unsigned int n;
 
-	while (agent) {
+	for (n = 0; agent; n++) {
 		if (agent->id != row->agent_id)
 			row->start = 0;
 		row->agent_id = agent->id;
+		if (n == GDL_AGENTS_AT_ONCE)
+			return -EAGAIN;
 		if (row->buffer ? next_buffer(agent, row) : next_range(agent, row))
-			return true;
+			return 1;
 		if (agent->id == U64_MAX)
 			break;
 		agent = gdl_agent_next(agent->id + 1);
 	}
-	return false;
+	return 0;
 }
 
 /**
@@ -576,14 +614,15 @@ static bool next_of_kind(struct gdl_perm_row *row)
  *	permission from there on
  *
  * Context: Caller holds rcu_read_lock().
- * Return: Whether there is one.
+ * Return: 1 if there is one, 0 if not; -EAGAIN: not one of many agents has one, and it is
+ * to be called again, as @row is now.
  */
-bool gdl_perm_next(struct gdl_perm_row *row)
+int gdl_perm_next(struct gdl_perm_row *row)
 {
-	if (next_of_kind(row))
-		return true;
-	if (row->buffer)
-		return false;
+	int ret = next_of_kind(row);
+
+	if (ret || row->buffer)
+		return ret;
 	*row = (struct gdl_perm_row) { .buffer = true };
 	return next_of_kind(row);
 }

@@ -6,13 +6,14 @@
  * The ranges of a set are sorted, in blocks; an index has each block with the
  * lowest address whose range may be in it. Blocks are never changed: whoever
  * changes the set puts new ones in their place, by one store of a pointer, that of
- * a block or that of an index made anew. Who reads sees each byte as it was before
+ * a block or that of an index made anew. A reader sees each byte as it was before
  * or as it is after. What was replaced is freed after a grace period.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/math.h>
+#include <linux/kernel.h>
+#include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -34,7 +35,7 @@
 #define REPLACING_MAX	(2 * RANGES_MAX + 1)
 #define NEW_BLOCKS_MAX	DIV_ROUND_UP(REPLACING_MAX, RANGES_MAX)
 
-/* So much may wait to be freed before whoever adds to it waits as well. */
+/* So much may wait to be freed before a task that adds to it waits as well. */
 #define RETIRED_MAX	SZ_32M
 
 /* Never empty. */
@@ -203,7 +204,7 @@ static void retire_index(struct gdl_range_index *index)
 	kvfree_rcu(index, rcu);
 }
 
-/* Whoever changes many ranges is not to be faster than memory is freed. */
+/* A task that changes many ranges is not to be faster than memory is freed. */
 static void limit_retired(void)
 {
 	if (retired <= RETIRED_MAX)

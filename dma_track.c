@@ -3,18 +3,21 @@
  * Buffers: every GEM object, dma-buf and ledger entry there is, each once.
  *
  * Two indexes lead to a buffer. The tree gdl_buffers has all of them by id: it
- * is what commands look up and what /proc walks, and its lock decides who frees
- * a buffer and whom it is charged to. The hash table objects has the real ones
+ * is what commands look up and what /proc walks, and its lock decides which task frees
+ * a buffer and which agent it is charged to. The hash table objects has the real ones
  * by the address of a kernel object, which is a key only: it is never followed.
  * See object.c.
  *
- * Buffers are freed after a grace period: who finds one under rcu_read_lock()
+ * Buffers are freed after a grace period: a task that finds one under rcu_read_lock()
  * may read it until rcu_read_unlock(), and needs no reference.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/hash.h>
+#include <linux/irq_work.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/rhashtable.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -29,6 +32,14 @@
 /* Buffers side by side in memory are freed in one step. */
 #define FREED_AT_ONCE	32
 
+bool gdl_debug;
+
+#define gdl_dbg(fmt, ...)						\
+do {									\
+	if (unlikely(READ_ONCE(gdl_debug)))				\
+		pr_info_ratelimited(fmt, ##__VA_ARGS__);		\
+} while (0)
+
 static struct rhashtable objects;
 static struct kmem_cache *buffer_cache;
 static void (*on_locked_gone)(u64 id);
@@ -42,11 +53,27 @@ static void (*on_permitted_gone)(struct gdl_buffer *b);
 static struct gdl_buffer *waiting, *dying;	/* X */
 static struct rcu_head waiting_rcu;
 
+/*
+ * Buffers whose last object has ended where the tables cannot be changed: a task removes
+ * them. A task that takes some off the list holds ended_mutex until they are removed.
+ */
+static LLIST_HEAD(ended);
+static DEFINE_MUTEX(ended_mutex);
+static struct irq_work ended_irq_work;
+
 const char * const gdl_kind_names[GDL_NR_KINDS] = {
 	[GDL_KIND_GEM]		= "gem",
 	[GDL_KIND_DMABUF]	= "dmabuf",
 	[GDL_KIND_LEDGER]	= "ledger",
+	[GDL_KIND_KERNEL]	= "kernel",
+	[GDL_KIND_ALIAS]	= "alias",
+	[GDL_KIND_USERPTR]	= "userptr",
+	[GDL_KIND_NVIDIA]	= "nvidia",
+	[GDL_KIND_REPORTED]	= "reported",
 };
+
+/* At least as many as are unsettled: without one, none is looked for. */
+static atomic_t nr_unsettled = ATOMIC_INIT(0);
 
 /* An address is not for users to choose: a multiplication spreads them well. */
 static u32 object_hash(const void *key, u32 len, u32 seed)
@@ -72,13 +99,39 @@ static const struct rhashtable_params object_params = {
 
 /*
  * Where there is a constructor, the allocator does not zero a buffer each time its
- * memory is used anew (init_on_alloc): buffer_alloc() sets every field.
+ * memory is used anew (init_on_alloc): gdl_buffer_alloc() sets every field. That is 170
+ * instructions of a life. It does not when it is freed either, so there is none where the
+ * kernel's init_on_free asks for that.
  */
 static void buffer_construct(void *b)
 {
 }
 
-static void buffer_free(struct gdl_buffer *b)
+static bool is_charged(enum gdl_kind kind)
+{
+	return kind == GDL_KIND_GEM || kind == GDL_KIND_DMABUF || kind == GDL_KIND_LEDGER ||
+	       kind == GDL_KIND_REPORTED;
+}
+
+/* It stands for memory that the kernel does not see: no kernel object is behind it. */
+static bool is_told(const struct gdl_buffer *b)
+{
+	return b->kind == GDL_KIND_LEDGER || b->kind == GDL_KIND_REPORTED;
+}
+
+/* What of @b is charged: its size, or nothing. */
+static u64 charge_of(const struct gdl_buffer *b)
+{
+	return b->charged ? b->size : 0;
+}
+
+/**
+ * gdl_buffer_discard() - free a buffer that has no id
+ * @b: the buffer
+ *
+ * Context: Any.
+ */
+void gdl_buffer_discard(struct gdl_buffer *b)
 {
 	put_pid(b->pid);
 	kmem_cache_free(buffer_cache, b);
@@ -98,8 +151,18 @@ static struct gdl_buffer *free_some(struct gdl_buffer *removed)
 	return removed;
 }
 
-static struct gdl_buffer *buffer_alloc(enum gdl_kind kind, u64 size,
-				       struct task_struct *task, gfp_t gfp)
+/**
+ * gdl_buffer_alloc() - make a buffer that nobody finds yet, nor is charged for
+ * @kind: its kind
+ * @size: bytes
+ * @task: what makes it, or NULL
+ * @gfp: how to allocate it
+ *
+ * Context: As @gfp.
+ * Return: The buffer, which gdl_buffer_insert() or gdl_buffer_discard() takes; or NULL.
+ */
+struct gdl_buffer *gdl_buffer_alloc(enum gdl_kind kind, u64 size, struct task_struct *task,
+				    gfp_t gfp)
 {
 	struct gdl_buffer *b = kmem_cache_alloc(buffer_cache, gfp);
 
@@ -110,13 +173,15 @@ static struct gdl_buffer *buffer_alloc(enum gdl_kind kind, u64 size,
 		.kind = kind,
 		.created = jiffies,
 		.lock_mode = GDL_LOCK_NONE,
-		.pid = get_pid(task_tgid(task)),
 	};
 	/*
 	 * Not get_task_comm(): on older kernels that takes a lock. The last byte
-	 * is always 0, whoever writes to it meanwhile.
+	 * is always 0, whatever writes to it meanwhile.
 	 */
-	memcpy(b->comm, task->comm, sizeof(b->comm));
+	if (task) {
+		b->pid = get_pid(task_tgid(task));
+		memcpy(b->comm, gdl_process_name(task), sizeof(b->comm));
+	}
 	return b;
 }
 
@@ -129,7 +194,7 @@ static void waiting_done(struct rcu_head *head)
 	schedule_work(&free_work);
 }
 
-/* Let the dying wait for a grace period, unless others do still. */
+/* Let what was removed wait for a grace period, unless more of it still does. */
 static void begin_waiting(void)
 {
 	lockdep_assert_held(&gdl_buffers.xa_lock);
@@ -140,10 +205,54 @@ static void begin_waiting(void)
 	call_rcu(&waiting_rcu, waiting_done);
 }
 
+/* Nothing is on the list, nor has anybody what was. */
+static bool none_ended(void)
+{
+	if (!llist_empty(&ended))
+		return false;
+	/* A task that takes some holds the mutex before, and lets go of it after. */
+	smp_rmb();
+	return !mutex_is_locked(&ended_mutex);
+}
+
+static void remove_ended(void)
+{
+	struct gdl_buffer *b, *next;
+
+	if (none_ended())
+		return;
+	mutex_lock(&ended_mutex);
+	llist_for_each_entry_safe(b, next, llist_del_all(&ended), of_ended) {
+		rcu_read_lock();
+		gdl_buffer_remove(b);
+		rcu_read_unlock();
+		cond_resched();
+	}
+	mutex_unlock(&ended_mutex);
+}
+
+static void ended_do(struct work_struct *work)
+{
+	remove_ended();
+}
+
+static DECLARE_WORK(ended_work, ended_do);
+
+/* Not at once: the task that has ended it may hold a lock that waking a task takes. */
+static void ended_interrupt(struct irq_work *work)
+{
+	schedule_work(&ended_work);
+}
+
 static void free_waiting(struct work_struct *work)
 {
 	struct gdl_buffer *removed = waiting;
 
+	/*
+	 * An ended buffer may have been removed otherwise. A grace period ago it could be
+	 * found last, so it is on the list by now, or never.
+	 */
+	remove_ended();
 	/* Nobody else touches it until it is NULL. */
 	while (removed) {
 		removed = free_some(removed);
@@ -155,17 +264,74 @@ static void free_waiting(struct work_struct *work)
 	xa_unlock_irq(&gdl_buffers);
 }
 
-/**
- * gdl_buffer_remove() - take a buffer out of the tables and uncharge it
- * @b: the buffer, found under rcu_read_lock()
- *
- * It is freed after a grace period.
- *
- * Context: Any but hard interrupt.
- * Return: Whether this call did it. Of several callers one does: whoever takes
- * its id back.
- */
-bool gdl_buffer_remove(struct gdl_buffer *b)
+/* Make @to the one that @b is charged to; under the lock of gdl_buffers. */
+static void set_dq(struct gdl_buffer *b, struct gdl_device_quota *to)
+{
+	if (b->nr_resources)
+		gdl_regions_move(b, to);
+	hlist_del(&b->of_dq);
+	hlist_add_head(&b->of_dq, &to->held);
+	WRITE_ONCE(b->dq, to);
+}
+
+static void end_unsettled(struct gdl_buffer *b)
+{
+	b->unsettled = false;
+	atomic_dec(&nr_unsettled);
+}
+
+/* The open file that the buffer ends with, if it is of one. */
+static struct gdl_ledger *ledger_of(const struct gdl_buffer *b)
+{
+	return b->kind == GDL_KIND_LEDGER ? b->ledger : NULL;
+}
+
+static void join_ledger(struct gdl_buffer *b, struct gdl_ledger *ledger)
+{
+	ledger->nr++;
+	hlist_add_head(&b->of_ledger, &ledger->buffers);
+}
+
+static void leave_ledger(struct gdl_buffer *b, struct gdl_ledger *ledger)
+{
+	ledger->nr--;
+	hlist_del(&b->of_ledger);
+}
+
+/* What the lock of gdl_buffers covers of a removal. */
+static void bury(struct gdl_buffer *b)
+{
+	struct gdl_ledger *ledger = ledger_of(b);
+
+	hlist_del(&b->of_dq);
+	if (ledger)
+		leave_ledger(b, ledger);
+	if (unlikely(b->nr_resources))
+		gdl_regions_move(b, NULL);
+	if (unlikely(b->unsettled))
+		end_unsettled(b);
+	b->next_removed = dying;
+	dying = b;
+	begin_waiting();
+}
+
+static void count_end(const struct gdl_buffer *b)
+{
+	gdl_stat_inc(GDL_STAT_BUFFERS_FREED);
+	if (b->kind == GDL_KIND_LEDGER)
+		gdl_stat_inc(GDL_STAT_LEDGER_FREED);
+	else if (b->kind == GDL_KIND_REPORTED)
+		gdl_stat_inc(GDL_STAT_REPORTS_ENDED);
+}
+
+/* Memory whose every dma-buf is a buffer, see memory.c. */
+static bool is_exported_again(const struct gdl_buffer *b)
+{
+	return b->kind != GDL_KIND_LEDGER && b->export;
+}
+
+/* Remove @b; but not if it is charged to another than @only, where that is not NULL. */
+static __always_inline bool remove_from(struct gdl_buffer *b, const struct gdl_device_quota *only)
 {
 	struct gdl_device_quota *dq;
 	unsigned long flags;
@@ -174,15 +340,12 @@ bool gdl_buffer_remove(struct gdl_buffer *b)
 	if (b->object)
 		rhashtable_remove_fast(&objects, &b->node, object_params);
 	xa_lock_irqsave(&gdl_buffers, flags);
-	found = gdl_id_take(b);
 	dq = b->dq;
+	found = (!only || dq == only) && gdl_id_take(b);
 	locked = b->locked;
 	permitted = b->permitted;
-	if (found) {
-		b->next_removed = dying;
-		dying = b;
-		begin_waiting();
-	}
+	if (found)
+		bury(b);
 	xa_unlock_irqrestore(&gdl_buffers, flags);
 	if (!found)
 		return false;
@@ -190,49 +353,94 @@ bool gdl_buffer_remove(struct gdl_buffer *b)
 		on_locked_gone(b->id);
 	if (permitted)
 		on_permitted_gone(b);
+	if (unlikely(is_exported_again(b)))
+		gdl_memory_leave(b);
 	trace_gdl_buffer_free(b, dq);
-	gdl_uncharge(dq, b->size);
-	gdl_stat_inc(GDL_STAT_BUFFERS_FREED);
+	gdl_uncharge(dq, charge_of(b));
+	count_end(b);
 	gdl_dbg("buffer %llu of %llu bytes freed\n", b->id, b->size);
 	return true;
 }
 
-/* Charge @b to @dq; where the policy is to be enforced, only within the limits. */
-static int real_charge(struct gdl_buffer *b, bool enforce)
+/**
+ * gdl_buffer_remove() - take a buffer out of the tables and uncharge it
+ * @b: the buffer, found under rcu_read_lock()
+ *
+ * It is freed after a grace period.
+ *
+ * Context: Any but hard interrupt.
+ * Return: Whether this call did it. Of several callers one does: the one that takes
+ * its id back.
+ */
+bool gdl_buffer_remove(struct gdl_buffer *b)
 {
-	if (enforce)
-		return gdl_try_charge(b->dq, b->size);
-	b->overrun = gdl_charge(b->dq, b->size) &&
-		     gdl_policy_get() == GDL_POLICY_ENFORCE;
+	return remove_from(b, NULL);
+}
+
+static int check_cap(struct gdl_agent *agent, bool enforce)
+{
+	return gdl_cap_check(agent, atomic64_read(&agent->buffers), GDL_CAP_BUFFERS, enforce);
+}
+
+/*
+ * Charge @size bytes of @b to @dq; where the policy is to be enforced, only within the
+ * limits.
+ */
+static int real_charge(struct gdl_buffer *b, struct gdl_device_quota *dq, u64 size,
+		       bool enforce)
+{
+	int ret = check_cap(dq->agent, enforce);
+
+	if (ret)
+		return ret;
+	if (enforce && size)
+		return gdl_try_charge(dq, size);
+	b->overrun = gdl_charge(dq, size) && gdl_policy_get() == GDL_POLICY_ENFORCE;
 	return 0;
 }
 
-static int tree_insert(struct gdl_buffer *b)
+/**
+ * gdl_buffer_insert() - give a charged buffer an id
+ * @b: the buffer, not of the ledger before it has GDL_LIVE_LEDGER; removed it can be
+ *	from here on
+ *
+ * Context: Any but hard interrupt. Does not sleep.
+ * Return: 0, -ENOMEM, or -ENOSPC: its open file has as many as it may.
+ */
+int gdl_buffer_insert(struct gdl_buffer *b)
 {
+	struct gdl_ledger *ledger = ledger_of(b);
 	unsigned long flags;
-	int ret;
+	int ret = 0;
 
 	xa_lock_irqsave(&gdl_buffers, flags);
-	ret = gdl_id_give(b);
+	if (ledger && ledger->nr >= ledger->max)
+		ret = -ENOSPC;
 	if (!ret)
+		ret = gdl_id_give(b);
+	if (!ret) {
+		if (ledger)
+			join_ledger(b, ledger);
+		hlist_add_head(&b->of_dq, &b->dq->held);
 		gdl_id_show(b);
+	}
 	xa_unlock_irqrestore(&gdl_buffers, flags);
 	return ret;
 }
 
 /**
  * gdl_buffer_create() - charge a new real buffer and give it an id
- * @kind: its kind
- * @device: where it is
+ * @kind: its kind; the kernel's own is agent 0's, and only counted, as aliases are
+ * @device: where it is; NULL if there was no memory for it
  * @size: bytes
- * @task: who makes it; his agent is charged
+ * @task: what makes it, whose agent is charged; NULL: nobody knows, and agent 0 is
  * @enforce: refuse it if that passes a limit
  *
  * It is not shown before it has a kernel object, see gdl_buffer_set_object().
  *
  * Context: Any but hard interrupt. Caller holds rcu_read_lock(). Does not sleep.
- * Return: The buffer; -EDQUOT or -ENOSPC where it is refused, -ENOMEM, counted,
- * where it is lost.
+ * Return: The buffer; -EDQUOT or -ENOSPC where it is refused; -ENOMEM; -EFBIG no
+ * memory can be of that size.
  */
 struct gdl_buffer *gdl_buffer_create(enum gdl_kind kind,
 				     struct gdl_device *device, u64 size,
@@ -243,43 +451,122 @@ struct gdl_buffer *gdl_buffer_create(enum gdl_kind kind,
 	int ret = -ENOMEM;
 
 	if (size > REAL_SIZE_MAX)
-		goto lost;
-	b = buffer_alloc(kind, size, task, gfp);
+		return ERR_PTR(-EFBIG);
+	if (!device)
+		return ERR_PTR(-ENOMEM);
+	b = gdl_buffer_alloc(kind, size, task, gfp);
 	if (!b)
-		goto lost;
-	b->dq = gdl_agent_device_quota(gdl_agent_of(task), device, gfp);
+		return ERR_PTR(-ENOMEM);
+	b->charged = is_charged(kind);
+	b->dq = gdl_agent_device_quota(task && kind != GDL_KIND_KERNEL ? gdl_agent_of(task) :
+									 &gdl_host,
+				       device, gfp);
 	if (!b->dq)
-		goto lost_free;
-	ret = real_charge(b, enforce);
+		goto out_free;
+	ret = real_charge(b, b->dq, charge_of(b), enforce);
 	if (ret)
-		goto refused;
-	ret = tree_insert(b);
+		goto out_free;
+	ret = gdl_buffer_insert(b);
 	if (ret)
-		goto lost_charged;
+		goto out_uncharge;
 	gdl_stat_inc(GDL_STAT_BUFFERS_CREATED);
 	gdl_dbg("buffer %llu of %llu bytes created\n", b->id, size);
 	trace_gdl_buffer_create(b, b->dq);
 	return b;
 
-lost_charged:
-	gdl_uncharge(b->dq, size);
-lost_free:
-	buffer_free(b);
-lost:
-	gdl_stat_inc(GDL_STAT_BUFFERS_LOST);
-	return ERR_PTR(-ENOMEM);
-refused:
-	buffer_free(b);
+out_uncharge:
+	gdl_uncharge(b->dq, charge_of(b));
+out_free:
+	gdl_buffer_discard(b);
 	return ERR_PTR(ret);
+}
+
+/**
+ * gdl_buffer_unsettle() - leave open whose a new buffer is
+ * @b: the buffer, of the kind GDL_KIND_KERNEL; that is what it stays if nobody
+ *	settles it
+ *
+ * Context: As gdl_buffer_create(). Nobody else finds the buffer yet.
+ */
+void gdl_buffer_unsettle(struct gdl_buffer *b)
+{
+	b->unsettled = true;
+	atomic_inc(&nr_unsettled);
+}
+
+/**
+ * gdl_buffers_unsettled() - can there be a buffer to settle?
+ *
+ * Context: Any. One that the caller has made itself counts.
+ * Return: False if there is none.
+ */
+bool gdl_buffers_unsettled(void)
+{
+	return atomic_read(&nr_unsettled);
+}
+
+/* Give @b, of which @size bytes are charged to @to, to it; if it still is there. */
+static bool settle_locked(struct gdl_buffer *b, enum gdl_kind kind,
+			  struct gdl_device_quota *to, bool charged)
+{
+	unsigned long flags;
+	bool done;
+
+	xa_lock_irqsave(&gdl_buffers, flags);
+	done = b->unsettled && gdl_id_held(b);
+	if (done) {
+		set_dq(b, to);
+		b->charged = charged;
+		WRITE_ONCE(b->kind, kind);
+		end_unsettled(b);
+	}
+	xa_unlock_irqrestore(&gdl_buffers, flags);
+	return done;
+}
+
+/**
+ * gdl_buffer_settle() - say whose an unsettled buffer is
+ * @b: the buffer, found under rcu_read_lock()
+ * @kind: what it is: GDL_KIND_GEM is charged, all others are only counted
+ * @task: what made it, whose agent's it is, unless it is the kernel's
+ * @enforce: refuse it if that passes a limit
+ *
+ * Context: As gdl_buffer_create().
+ * Return: 0; -EDQUOT or -ENOSPC where it is refused, -ENOMEM: it is as it was.
+ */
+int gdl_buffer_settle(struct gdl_buffer *b, enum gdl_kind kind,
+		      struct task_struct *task, bool enforce)
+{
+	struct gdl_device_quota *from = READ_ONCE(b->dq), *to = from;
+	bool charged = is_charged(kind);
+	u64 size = charged ? b->size : 0;
+	int ret;
+
+	if (kind != GDL_KIND_KERNEL)
+		to = gdl_agent_device_quota(gdl_agent_of(task), from->device,
+					    GFP_ATOMIC | __GFP_NOWARN);
+	if (!to || (READ_ONCE(from->regions) && !gdl_regions_get(to)))
+		return -ENOMEM;
+	ret = real_charge(b, to, size, enforce);
+	if (ret)
+		return ret;
+	if (!settle_locked(b, kind, to, charged)) {
+		gdl_uncharge(to, size);
+		return 0;
+	}
+	gdl_uncharge(from, 0);
+	trace_gdl_buffer_settle(b, to);
+	return 0;
 }
 
 /**
  * gdl_buffer_set_object() - make a buffer the one at an address
  * @b: a new real buffer
- * @object: the address; a buffer that is there already is stale, and dropped
+ * @object: the address; a buffer that is there already has ended, or is stale, and is
+ *	dropped
  *
  * Context: As gdl_buffer_create().
- * Return: False if there was no memory: the buffer is removed, and counted lost.
+ * Return: False if there was no memory.
  */
 bool gdl_buffer_set_object(struct gdl_buffer *b, const void *object)
 {
@@ -293,11 +580,10 @@ bool gdl_buffer_set_object(struct gdl_buffer *b, const void *object)
 			return true;
 		if (IS_ERR(old))
 			break;
-		if (gdl_buffer_remove(old))
+		if (gdl_buffer_remove(old) && !old->ended)
 			gdl_stat_inc(GDL_STAT_BUFFERS_STALE);
 	}
-	gdl_buffer_remove(b);
-	gdl_stat_inc(GDL_STAT_BUFFERS_LOST);
+	b->object = NULL;
 	return false;
 }
 
@@ -305,12 +591,14 @@ bool gdl_buffer_set_object(struct gdl_buffer *b, const void *object)
  * gdl_buffer_of_object() - find the buffer at an address
  * @object: the address
  *
- * Context: Caller holds rcu_read_lock().
+ * Context: Any. Caller holds rcu_read_lock().
  * Return: The buffer, or NULL.
  */
 struct gdl_buffer *gdl_buffer_of_object(const void *object)
 {
-	return rhashtable_lookup(&objects, &object, object_params);
+	struct gdl_buffer *b = rhashtable_lookup(&objects, &object, object_params);
+
+	return b && !READ_ONCE(b->ended) ? b : NULL;
 }
 
 /**
@@ -327,6 +615,27 @@ void gdl_buffer_object_gone(struct gdl_buffer *b, int live)
 }
 
 /**
+ * gdl_buffer_object_gone_atomic() - a kernel object behind a buffer is gone, where the
+ * tables cannot be changed
+ * @b: the buffer, found under rcu_read_lock(); it is not found by an object any more if
+ *	this was its last, and is removed and uncharged soon
+ * @live: which, GDL_LIVE_*
+ *
+ * It takes no lock and no memory. Another object may be at the same address at once: its
+ * buffer takes the place of this one.
+ *
+ * Context: Any, hard interrupts too.
+ */
+void gdl_buffer_object_gone_atomic(struct gdl_buffer *b, int live)
+{
+	if (atomic_fetch_andnot(live, &b->live) != live)
+		return;
+	WRITE_ONCE(b->ended, true);
+	llist_add(&b->of_ended, &ended);
+	irq_work_queue(&ended_irq_work);
+}
+
+/**
  * gdl_buffer_lookup() - find a buffer
  * @id: its id
  *
@@ -340,26 +649,25 @@ struct gdl_buffer *gdl_buffer_lookup(u64 id)
 	return b && atomic_read(&b->live) ? b : NULL;
 }
 
-static bool is_gem(const struct gdl_buffer *b, const struct gdl_agent *agent)
+/* With a dma-buf, it may be one that is being exported. */
+static bool is_gem(const struct gdl_buffer *b)
 {
-	return b->kind == GDL_KIND_GEM;
+	return b->kind != GDL_KIND_DMABUF && b->kind != GDL_KIND_NVIDIA && !is_told(b) &&
+	       !(atomic_read(&b->live) & GDL_LIVE_DMABUF);
 }
 
-static bool is_any(const struct gdl_buffer *b, const struct gdl_agent *agent)
+static bool is_any(const struct gdl_buffer *b)
 {
 	return true;
 }
 
-static bool is_ledger_of(const struct gdl_buffer *b,
-			 const struct gdl_agent *agent)
+static bool is_p2p(const struct gdl_buffer *b)
 {
-	return b->kind == GDL_KIND_LEDGER && READ_ONCE(b->dq)->agent == agent;
+	return atomic_read(&b->live) & GDL_LIVE_P2P;
 }
 
 /* Remove each buffer that @match picks; return how many. */
-static unsigned long remove_matching(bool (*match)(const struct gdl_buffer *b,
-						   const struct gdl_agent *agent),
-				     const struct gdl_agent *agent)
+static unsigned long remove_matching(bool (*match)(const struct gdl_buffer *b))
 {
 	unsigned long removed = 0;
 	u64 id = 0;
@@ -370,7 +678,7 @@ static unsigned long remove_matching(bool (*match)(const struct gdl_buffer *b,
 		b = gdl_id_next(id, false);
 		if (b) {
 			id = b->id + 1;
-			if (match(b, agent))
+			if (match(b))
 				removed += gdl_buffer_remove(b);
 		}
 		rcu_read_unlock();
@@ -389,7 +697,25 @@ static unsigned long remove_matching(bool (*match)(const struct gdl_buffer *b,
  */
 void gdl_buffer_drop_gem(void)
 {
-	unsigned long stale = remove_matching(is_gem, NULL);
+	unsigned long stale;
+
+	/* The end of these was seen. */
+	remove_ended();
+	stale = remove_matching(is_gem);
+	while (stale--)
+		gdl_stat_inc(GDL_STAT_BUFFERS_STALE);
+}
+
+/**
+ * gdl_buffer_drop_p2p() - nvidia.ko has left, and every page table before it
+ *
+ * A buffer of one that is still here missed its end: it is stale.
+ *
+ * Context: May sleep.
+ */
+void gdl_buffer_drop_p2p(void)
+{
+	unsigned long stale = remove_matching(is_p2p);
 
 	while (stale--)
 		gdl_stat_inc(GDL_STAT_BUFFERS_STALE);
@@ -459,149 +785,89 @@ struct gdl_buffer *gdl_buffer_set_permitted(u64 id)
 	return b;
 }
 
-/* Charge the ledger buffer @b and make it visible. */
-static int ledger_publish(struct gdl_buffer *b, u64 agent_id, u64 device_id)
-{
-	struct gdl_device *device = gdl_device_lookup(device_id);
-	struct gdl_agent *agent = gdl_agent_lookup_rcu(agent_id);
-	int ret;
-
-	if (!agent)
-		return -ENOENT;
-	if (!device)
-		return -ENODEV;
-	b->dq = gdl_agent_device_quota(agent, device, GFP_NOWAIT);
-	if (!b->dq)
-		return -ENOMEM;
-	ret = gdl_try_charge(b->dq, b->size);
-	if (ret)
-		return ret;
-	atomic_set(&b->live, GDL_LIVE_LEDGER);
-	ret = tree_insert(b);
-	if (ret) {
-		gdl_uncharge(b->dq, b->size);
-		return ret;
-	}
-	trace_gdl_buffer_create(b, b->dq);
-	return 0;
-}
-
 /**
- * gdl_buffer_allocate() - account for memory that the kernel cannot see
- * @agent_id: who holds it
- * @size: bytes, not 0
- * @device_id: where it is
- * @id: receives the id of the new ledger buffer
+ * gdl_buffer_move() - give a buffer, with its charge, to another agent
+ * @b: the buffer, found under rcu_read_lock()
+ * @to: whom to charge, on the same device, whatever its limits
  *
- * Context: May sleep.
- * Return: 0, -ENOENT no such agent, -ENODEV no such device, -EDQUOT over the
- * agent's quota, -ENOSPC over the device's capacity, -ENOMEM.
+ * Context: Any but hard interrupt.
+ * Return: False if it is gone.
  */
-int gdl_buffer_allocate(u64 agent_id, u64 size, u64 device_id, u64 *id)
+bool gdl_buffer_move(struct gdl_buffer *b, struct gdl_device_quota *to)
 {
-	struct gdl_buffer *b = buffer_alloc(GDL_KIND_LEDGER, size, current,
-					    GFP_KERNEL);
-	int ret;
-
-	if (!b)
-		return -ENOMEM;
-	rcu_read_lock();
-	ret = ledger_publish(b, agent_id, device_id);
-	/* Somebody else may free it from here on. */
-	*id = b->id;
-	rcu_read_unlock();
-	if (ret) {
-		buffer_free(b);
-		return ret;
-	}
-	gdl_stat_inc(GDL_STAT_LEDGER_ALLOCATED);
-	gdl_stat_inc(GDL_STAT_BUFFERS_CREATED);
-	return 0;
-}
-
-/**
- * gdl_buffer_free() - give a ledger buffer back
- * @id: its id
- *
- * Context: Does not sleep.
- * Return: 0, -ENOENT no such buffer, -EINVAL it is a real one: the kernel frees
- * that.
- */
-int gdl_buffer_free(u64 id)
-{
-	struct gdl_buffer *b;
-	int ret = 0;
-
-	rcu_read_lock();
-	b = gdl_buffer_lookup(id);
-	if (!b)
-		ret = -ENOENT;
-	else if (b->kind != GDL_KIND_LEDGER)
-		ret = -EINVAL;
-	else if (!gdl_buffer_remove(b))
-		ret = -ENOENT;
-	rcu_read_unlock();
-	if (!ret)
-		gdl_stat_inc(GDL_STAT_LEDGER_FREED);
-	return ret;
-}
-
-/* Move the charge of the real buffer @b from @agent to agent 0. */
-static int hand_over(struct gdl_buffer *b, const struct gdl_agent *agent)
-{
-	struct gdl_device_quota *from = READ_ONCE(b->dq), *to;
 	unsigned long flags;
+	bool held;
 
-	if (from->agent != agent)
-		return 0;
-	to = gdl_agent_device_quota(&gdl_host, from->device, GFP_NOWAIT);
-	if (!to)
-		return -ENOMEM;
 	xa_lock_irqsave(&gdl_buffers, flags);
-	if (gdl_id_held(b)) {
-		gdl_charge_move(from, to, b->size);
-		WRITE_ONCE(b->dq, to);
+	held = gdl_id_held(b);
+	if (held) {
+		gdl_charge_move(b->dq, to, charge_of(b));
+		set_dq(b, to);
 	}
 	xa_unlock_irqrestore(&gdl_buffers, flags);
+	return held;
+}
+
+/* Move the charge of the real buffer @b to agent 0. */
+static int hand_over(struct gdl_buffer *b, struct gdl_device *device)
+{
+	struct gdl_device_quota *to;
+
+	to = gdl_agent_device_quota(&gdl_host, device, GFP_NOWAIT);
+	/* In any case: the buffer may get its first memory meanwhile. */
+	if (!to || !gdl_regions_get(to))
+		return -ENOMEM;
+	gdl_buffer_move(b, to);
 	return 0;
+}
+
+static struct gdl_buffer *first_of(const struct gdl_device_quota *dq)
+{
+	struct gdl_buffer *b;
+
+	xa_lock_irq(&gdl_buffers);
+	b = hlist_entry_safe(dq->held.first, struct gdl_buffer, of_dq);
+	xa_unlock_irq(&gdl_buffers);
+	return b;
+}
+
+/* Free or hand over what is charged to @dq, one after the other. */
+static void empty(struct gdl_device_quota *dq)
+{
+	struct gdl_buffer *b;
+	int ret;
+
+	do {
+		ret = 0;
+		rcu_read_lock();
+		b = first_of(dq);
+		if (b && !is_told(b))
+			ret = hand_over(b, dq->device);
+		else if (b)
+			remove_from(b, dq);	/* a report may have moved it */
+		rcu_read_unlock();
+		if (ret)
+			schedule_timeout_uninterruptible(1);
+		cond_resched();
+	} while (b);
 }
 
 /**
  * gdl_buffer_hand_over() - empty an agent that is removed
  * @agent: the agent; it cannot be found since a grace period
  *
- * Its ledger buffers are freed, its real ones become agent 0's, with their
+ * Its ledger buffers and reports are dropped, its real ones become agent 0's, with their
  * charge, whatever the quota of agent 0.
  *
  * Context: May sleep; tries again where memory is short. Caller holds
  * gdl_agent_mutex.
  */
-void gdl_buffer_hand_over(const struct gdl_agent *agent)
+void gdl_buffer_hand_over(struct gdl_agent *agent)
 {
-	unsigned long freed = remove_matching(is_ledger_of, agent);
-	struct gdl_buffer *b;
-	u64 id = 0;
-	int ret;
+	struct gdl_device_quota *dq;
 
-	while (freed--)
-		gdl_stat_inc(GDL_STAT_LEDGER_FREED);
-	for (;;) {
-		ret = 0;
-		rcu_read_lock();
-		b = gdl_id_next(id, false);
-		if (b) {
-			id = b->id;
-			ret = hand_over(b, agent);
-		}
-		rcu_read_unlock();
-		if (!b)
-			return;
-		if (ret)
-			schedule_timeout_uninterruptible(1);
-		else
-			id++;
-		cond_resched();
-	}
+	hlist_for_each_entry(dq, &agent->device_quotas, node)
+		empty(dq);
 }
 
 /**
@@ -620,17 +886,23 @@ int gdl_buffer_init(void (*locked_gone)(u64 id),
 
 	on_locked_gone = locked_gone;
 	on_permitted_gone = permitted_gone;
+	init_irq_work(&ended_irq_work, ended_interrupt);
 	buffer_cache = kmem_cache_create("gdl_buffer", sizeof(struct gdl_buffer),
 					 __alignof__(struct gdl_buffer), 0,
-					 buffer_construct);
+					 want_init_on_free() ? NULL : buffer_construct);
 	if (!buffer_cache)
 		return -ENOMEM;
 	ret = rhashtable_init(&objects, &object_params);
 	if (ret)
 		goto out_cache;
+	ret = gdl_memory_init();
+	if (ret)
+		goto out_objects;
 	ret = gdl_id_init();
 	if (!ret)
 		return 0;
+	gdl_memory_exit();
+out_objects:
 	rhashtable_destroy(&objects);
 out_cache:
 	kmem_cache_destroy(buffer_cache);
@@ -656,15 +928,18 @@ static bool buffers_wait(void)
  */
 void gdl_buffer_exit(void)
 {
-	remove_matching(is_any, NULL);
+	irq_work_sync(&ended_irq_work);
+	flush_work(&ended_work);
+	remove_matching(is_any);
 	/* Those that wait, then those that were dying meanwhile. */
 	while (buffers_wait()) {
 		rcu_barrier();
 		flush_work(&free_work);
 	}
-	/* Whoever has freed the last of them may not have returned yet. */
+	/* The call that has freed the last of them may not have returned yet. */
 	flush_work(&free_work);
 	gdl_id_exit();
+	gdl_memory_exit();
 	rhashtable_destroy(&objects);
 	kmem_cache_destroy(buffer_cache);
 }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The wait-for graph of the locks: who waits for whom, searched for cycles and
- * listed. Its nodes are agents; an agent waits for those whose holders conflict
- * with its claim, and for those queued before it.
+ * The wait-for graph of the locks: what waits for what, searched for cycles and
+ * listed. Its nodes are owners: an owner waits for those whose holders conflict with its
+ * claims, and for those queued before these. An agent is a node as well, for its mappings:
+ * what waits for one of these to end waits for all that wait for that agent, by command
+ * or in an open file, since any of them may be what is to end it.
  *
- * The search goes breadth first and marks the agents it has seen, so it ends
- * after as many steps as there are edges, however long a cycle is.
+ * The search goes breadth first. It marks the nodes it has seen, and of a lock what it
+ * has been through: so it takes as many steps as there are waiters, and owners and agents
+ * that hold what these wait for. How often an agent has mapped a buffer makes no difference.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -17,104 +20,242 @@
 
 #include "gpu_dma_lock.h"
 
+/* So many steps a tenant's search may take, as it holds up all other locks. */
+#define STEPS_MAX	8192
+
+/* And so many claims a row of `locks` looks at: a queue of a thousand may be of one agent. */
+#define ROW_STEPS_MAX	64
+
 static u64 search_nr;				/* under gdl_lock_lock */
 
-/* The search for deadlocks: agents found, and those still to be looked at. */
+/* A search for deadlocks, or for a row's agents. */
 struct search {
-	const struct gdl_agent *target;
-	const struct gdl_buffer_lock *origin;	/* whose queue the target joins */
-	struct list_head todo;			/* by gdl_agent.lock_todo */
+	const struct gdl_claim *target;		/* whether it waits for itself; else NULL */
+	struct list_head todo;			/* nodes found, by gdl_lock_node.todo */
+	u64 *agents;				/* of a row: receives those found */
+	unsigned int nr_agents;
+	bool lasting;				/* pass over what ends by itself */
+	unsigned int steps;			/* left */
 	bool found;
+	bool over;				/* it is found out, or there is no step left */
 };
 
-static void search_visit(struct search *search, struct gdl_agent *agent)
+static void search_begin(struct search *search)
 {
-	if (agent == search->target)
-		search->found = true;
-	if (agent->lock_search == search_nr)
-		return;
-	agent->lock_search = search_nr;
-	list_add_tail(&agent->lock_todo, &search->todo);
+	INIT_LIST_HEAD(&search->todo);
+	search_nr++;
 }
 
-/* Visit whom @c waits for: conflicting holders, and who is before it. */
+static void search_visit(struct search *search, struct gdl_lock_node *node)
+{
+	if (node->search == search_nr)
+		return;
+	node->search = search_nr;
+	list_add_tail(&node->todo, &search->todo);
+}
+
+static void search_row(struct search *search, struct gdl_agent *agent)
+{
+	if (agent->lock_node.search == search_nr)
+		return;
+	agent->lock_node.search = search_nr;
+	if (search->nr_agents < GDL_LOCK_ROW_BLOCKERS)
+		search->agents[search->nr_agents] = agent->id;
+	search->over = ++search->nr_agents > GDL_LOCK_ROW_BLOCKERS;
+}
+
+/* @c waits for @other. */
+static void search_claim(struct search *search, const struct gdl_claim *other)
+{
+	const struct gdl_claim *target = search->target;
+
+	if (!target) {
+		search_row(search, other->agent);
+		search->over |= !--search->steps;
+		return;
+	}
+	if (search->lasting && other->lease)
+		return;
+	if (!other->attachment) {
+		search->found |= other->owner == target->owner;
+		search_visit(search, &other->owner->node);
+	} else {
+		search->found |= other->agent == target->agent;
+		search_visit(search, &other->agent->lock_node);
+	}
+	search->over = search->found || !--search->steps;
+}
+
+/* What @c does not wait for though it holds: its own, and its agent's mappings. */
+static bool is_own(const struct gdl_claim *other, const struct gdl_claim *c)
+{
+	return other->attachment ? other->agent == c->agent : gdl_claim_same(other, c);
+}
+
+/* The holder behind @other that may tell something new. */
+static struct gdl_claim *search_next(const struct search *search, const struct rb_root *held,
+				     const struct gdl_claim *other, bool own)
+{
+	u64 id = other->agent->id;
+
+	/* Of an agent one mapping is enough; of a row, one of anything that is not its own. */
+	if (other->attachment || (!search->target && !own))
+		return id == U64_MAX ? NULL : gdl_holder_from(held, id + 1, 0);
+	return gdl_holder_from(held, id, other->owner->id + 1);
+}
+
+/* Visit those that hold so, but for @c's own; return whether there was such a one. */
+static bool search_held(struct search *search, const struct rb_root *held,
+			const struct gdl_claim *c)
+{
+	struct gdl_claim *other = gdl_holder_from(held, 0, 0);
+	bool own, any_own = false;
+
+	while (other && !search->over) {
+		own = is_own(other, c);
+		any_own |= own;
+		if (!own)
+			search_claim(search, other);
+		other = search_next(search, held, other, own);
+	}
+	return any_own;
+}
+
+static bool is_target(const struct search *search, const struct gdl_claim *c)
+{
+	return search->target && search->target->owner == c->owner;
+}
+
+static void search_holders(struct search *search, const struct gdl_claim *c)
+{
+	struct gdl_buffer_lock *lock = c->lock;
+	enum gdl_hold hold;
+	bool own = false;
+
+	if (lock->searched[c->mode])
+		return;
+	for (hold = 0; hold < GDL_NR_HOLDS; hold++) {
+		own |= search_held(search, &lock->held[hold][GDL_LOCK_EXCLUSIVE], c);
+		if (c->mode == GDL_LOCK_EXCLUSIVE)
+			own |= search_held(search, &lock->held[hold][GDL_LOCK_SHARED], c);
+	}
+	/* What one passes over as its own others must find. */
+	lock->searched[c->mode] = !own;
+}
+
+static void search_queue(struct search *search, const struct gdl_claim *c)
+{
+	struct gdl_buffer_lock *lock = c->lock;
+	const struct gdl_claim *other;
+
+	other = gdl_claim_from(&lock->waiters.rb_root, lock->searched_to);
+	for (; other && other->order < c->order && !search->over; other = gdl_claim_next(other)) {
+		/*
+		 * A claim that is queued behind an earlier one of the target on the
+		 * same lock waits for that one, not for what comes now; unless
+		 * that comes to a place before it.
+		 */
+		if (is_target(search, other) && lock == search->target->lock &&
+		    other != search->target)
+			continue;
+		if (!gdl_claim_same(other, c))
+			search_claim(search, other);
+	}
+	lock->searched_to = max(lock->searched_to, c->order);
+}
+
+/* Visit what @c waits for: conflicting holders, and what is queued before it. */
 static void search_blockers(struct search *search, const struct gdl_claim *c)
 {
-	struct gdl_claim *other;
+	struct gdl_buffer_lock *lock = c->lock;
 
-	list_for_each_entry(other, &c->lock->holders, list)
-		if (gdl_claim_conflicts(other, c->agent, c->mode))
-			search_visit(search, other->agent);
-	list_for_each_entry(other, &c->lock->waiters, list) {
-		if (other == c)
-			break;
-		/*
-		 * Who is queued behind an earlier claim of the target on the
-		 * same lock waits for that one, not for what comes now.
-		 */
-		if (c->lock == search->origin && other->agent == search->target)
-			continue;
-		if (other->agent != c->agent)
-			search_visit(search, other->agent);
+	if (lock->search != search_nr) {
+		lock->search = search_nr;
+		memset(lock->searched, 0, sizeof(lock->searched));
+		lock->searched_to = S64_MIN;
 	}
+	search_holders(search, c);
+	search_queue(search, c);
+}
+
+static void search_node(struct search *search, struct gdl_lock_node *node)
+{
+	struct gdl_claim *waiter;
+
+	if (node->of_agent) {
+		list_for_each_entry(waiter, &node->waiters, of_agent)
+			search_blockers(search, waiter);
+	} else {
+		list_for_each_entry(waiter, &node->waiters, of_owner)
+			search_blockers(search, waiter);
+	}
+}
+
+/* Whether @search has found that its target waits for itself, within its steps. */
+static bool search_run(struct search *search)
+{
+	struct gdl_lock_node *node;
+
+	search_begin(search);
+	search_blockers(search, search->target);
+	while (!search->over && !list_empty(&search->todo)) {
+		node = list_first_entry(&search->todo, struct gdl_lock_node, todo);
+		list_del(&node->todo);
+		search_node(search, node);
+	}
+	return search->found;
 }
 
 /**
- * gdl_lock_closes_cycle() - would a waiter wait for himself?
+ * gdl_lock_closes_cycle() - would a waiter wait for itself?
  * @c: the waiter, which is in its queue
  *
+ * Of an open file the search takes STEPS_MAX steps at most, as it holds up all other
+ * locks. If these are not enough, a wait that ends by itself is begun; one that does
+ * not looks again, only at claims that do not end by themselves: another agent's on a
+ * buffer of its agent's do, so no tenant's can be in its way.
+ *
  * Context: Caller holds gdl_lock_lock.
- * Return: Whether somebody whom it waits for waits, over however many others,
- * for the agent of @c.
+ * Return: Whether a claim that it waits for waits, over however many others, for its
+ * owner, or for a mapping of its agent's; or, of an open file, so many wait for one
+ * another, without end, that it takes too long to find out.
  */
 bool gdl_lock_closes_cycle(const struct gdl_claim *c)
 {
-	struct search search = { .target = c->agent, .origin = c->lock };
-	struct gdl_agent *agent;
-	struct gdl_claim *waiter;
+	struct search search = {
+		.target = c,
+		.steps = c->owner->id ? STEPS_MAX : UINT_MAX,
+	};
 
 	lockdep_assert_held(&gdl_lock_lock);
-	INIT_LIST_HEAD(&search.todo);
-	search_nr++;
-	search_blockers(&search, c);
-	while (!search.found && !list_empty(&search.todo)) {
-		agent = list_first_entry(&search.todo, struct gdl_agent,
-					 lock_todo);
-		list_del(&agent->lock_todo);
-		list_for_each_entry(waiter, &agent->lock_waiters, of_agent)
-			search_blockers(&search, waiter);
-	}
-	return search.found;
+	if (search_run(&search))
+		return true;
+	if (search.steps || c->lease)
+		return false;
+	search = (struct search){ .target = c, .lasting = true, .steps = STEPS_MAX };
+	return search_run(&search) || !search.steps;
 }
 
-/* Collect whom @c waits for, as search_blockers() visits them. */
+/* Collect the agents that @c waits for. */
 static void row_blockers(struct gdl_lock_row *row, const struct gdl_claim *c)
 {
-	struct search search = { };
-	struct gdl_agent *agent;
+	struct search search = { .agents = row->blockers, .steps = ROW_STEPS_MAX };
 
-	INIT_LIST_HEAD(&search.todo);
-	search_nr++;
+	search_begin(&search);
 	search_blockers(&search, c);
-	list_for_each_entry(agent, &search.todo, lock_todo) {
-		if (row->nr_blockers == GDL_LOCK_ROW_BLOCKERS) {
-			row->more_blockers = true;
-			break;
-		}
-		row->blockers[row->nr_blockers++] = agent->id;
-	}
+	row->nr_blockers = min_t(unsigned int, search.nr_agents, GDL_LOCK_ROW_BLOCKERS);
+	row->more_blockers = search.nr_agents > GDL_LOCK_ROW_BLOCKERS || !search.steps;
 }
 
-static void row_fill(struct gdl_lock_row *row, const struct gdl_claim *c,
-		     struct pid_namespace *ns)
+static void row_fill(struct gdl_lock_row *row, const struct gdl_claim *c)
 {
 	row->buffer_id = c->lock->buffer_id;
 	row->waiting = c->sleeper;
 	row->order = c->order;
-	row->dma = c->attachment_id;
+	row->kind = c->attachment ? "dma" : c->owner->id ? "file" : "lock";
 	row->mode = c->mode;
 	row->agent_id = c->agent->id;
-	row->pid = pid_nr_ns(c->pid, ns);
+	row->pid = get_pid(c->pid);
 	row->since = c->since;
 	memcpy(row->comm, c->comm, sizeof(row->comm));
 	row->nr_blockers = 0;
@@ -124,15 +265,12 @@ static void row_fill(struct gdl_lock_row *row, const struct gdl_claim *c,
 }
 
 /* The first of @claims from @order to @last. */
-static const struct gdl_claim *claim_from(const struct list_head *claims,
-					  s64 order, s64 last)
+static const struct gdl_claim *claim_up_to(const struct rb_root *claims,
+					   s64 order, s64 last)
 {
-	const struct gdl_claim *c;
+	const struct gdl_claim *c = gdl_claim_from(claims, order);
 
-	list_for_each_entry(c, claims, list)
-		if (c->order >= order)
-			return c->order <= last ? c : NULL;
-	return NULL;
+	return c && c->order <= last ? c : NULL;
 }
 
 static const struct gdl_claim *claim_at(const struct gdl_buffer_lock *lock,
@@ -141,10 +279,9 @@ static const struct gdl_claim *claim_at(const struct gdl_buffer_lock *lock,
 	const struct gdl_claim *c = NULL;
 
 	if (!row->waiting)
-		c = claim_from(&lock->holders, row->order, row->last_order);
-	return c ?: claim_from(&lock->waiters,
-			       row->waiting ? row->order : S64_MIN,
-			       row->last_order);
+		c = claim_up_to(&lock->holders, row->order, row->last_order);
+	return c ?: claim_up_to(&lock->waiters.rb_root,
+				row->waiting ? row->order : S64_MIN, row->last_order);
 }
 
 /*
@@ -164,13 +301,12 @@ static void row_enter(struct gdl_lock_row *row,
  * gdl_lock_next() - walk the holders and waiters: by buffer, holders first, then
  * waiters as they are queued
  * @row: the lowest buffer_id, waiting and order wanted; receives the first row
- *	from there on
- * @ns: the pid namespace that its pid is for
+ *	from there on, whose pid is to be put
  *
  * Context: Caller holds rcu_read_lock(). Does not sleep.
  * Return: Whether there is one.
  */
-bool gdl_lock_next(struct gdl_lock_row *row, struct pid_namespace *ns)
+bool gdl_lock_next(struct gdl_lock_row *row)
 {
 	struct gdl_buffer *b = gdl_id_next(row->buffer_id, true);
 	const struct gdl_claim *c = NULL;
@@ -183,7 +319,7 @@ bool gdl_lock_next(struct gdl_lock_row *row, struct pid_namespace *ns)
 			row_enter(row, lock);
 		c = lock ? claim_at(lock, row) : NULL;
 		if (c)
-			row_fill(row, c, ns);
+			row_fill(row, c);
 		spin_unlock_bh(&gdl_lock_lock);
 		if (!c)
 			b = gdl_id_next(b->id + 1, true);

@@ -16,6 +16,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/dma-buf.h>
+#include <linux/hash.h>
 #include <linux/string.h>
 
 #include <drm/drm_gem.h>
@@ -28,12 +29,29 @@
 static char exporters[EXPORTERS_MAX + 1][32] = { "-" };
 static unsigned int nr_exporters = 1;
 static DEFINE_SPINLOCK(exporters_lock);
+/* Where the names of DRM drivers were seen; what is there is never followed. */
+static const char *exporters_at[EXPORTERS_MAX + 1];
+static unsigned int last_exporter;
 
-/* Of two that see a dma-buf for the first time one adopts it. */
+/* Of two that see an object for the first time one adopts it. */
 static DEFINE_SPINLOCK(adopt_lock);
 
 /* At least as many as there are claims: without one, no new object is looked up. */
 static atomic_t nr_claims = ATOMIC_INIT(0);
+
+/*
+ * The objects claimed, each where its address says; another may have taken its place.
+ * One that is here is inside drm_gem_object_init(): it need not be looked up.
+ */
+#define CLAIM_BITS	6
+static const struct drm_gem_object *claims[BIT(CLAIM_BITS)];
+
+/*
+ * Objects of processes that are initialised, but could not be tracked, likewise. Once
+ * there was one, any_missed stays.
+ */
+static const struct drm_gem_object *missed[BIT(CLAIM_BITS)];
+static bool any_missed;
 
 static unsigned int find_exporter(const char *name, unsigned int from,
 				  unsigned int to)
@@ -91,66 +109,180 @@ const char *gdl_exporter_name(u8 exporter)
 	return exporters[exporter];
 }
 
-static struct gdl_buffer *gem_lookup(const void *gem)
+/**
+ * gdl_exporters_forget() - a module leaves: the addresses of its names mean nothing
+ *
+ * Context: Any. No driver in it exports any more.
+ */
+void gdl_exporters_forget(void)
 {
-	struct gdl_buffer *b = gdl_buffer_of_object(gem);
+	unsigned int i;
 
-	return b && b->kind == GDL_KIND_GEM ? b : NULL;
-}
-
-static struct gdl_buffer *gem_create(const struct drm_device *drm,
-				     const struct drm_gem_object *gem, u64 size,
-				     struct task_struct *task, bool claim)
-{
-	struct gdl_buffer *b;
-
-	b = gdl_buffer_create(GDL_KIND_GEM, gdl_device_of_drm(drm), size, task, claim);
-	if (IS_ERR(b))
-		return b;
-	b->claimed = claim;
-	atomic_set(&b->live, GDL_LIVE_GEM);
-	return gdl_buffer_set_object(b, gem) ? b : ERR_PTR(-ENOMEM);
+	for (i = 0; i < ARRAY_SIZE(exporters_at); i++)
+		WRITE_ONCE(exporters_at[i], NULL);
 }
 
 /**
- * gdl_gem_claim() - charge a GEM object about to be initialised, if that
- * passes no limit
+ * gdl_gem_lookup() - find the buffer of a GEM object
+ * @gem: the object; an address only
+ *
+ * Context: Any. Caller holds rcu_read_lock().
+ * Return: The buffer, or NULL.
+ */
+struct gdl_buffer *gdl_gem_lookup(const void *gem)
+{
+	struct gdl_buffer *b = gdl_buffer_of_object(gem);
+
+	return b && READ_ONCE(b->kind) != GDL_KIND_DMABUF ? b : NULL;
+}
+
+/* How an object is made. */
+enum making {
+	MAKING,			/* by drm_gem_private_object_init() alone */
+	CLAIMED,		/* by drm_gem_object_init(), which is to come */
+	UNSETTLED,		/* its driver tells later whose it is */
+};
+
+static struct gdl_buffer *gem_create(const struct drm_device *drm,
+				     const struct drm_gem_object *gem, u64 size,
+				     enum gdl_kind kind, enum making how,
+				     struct task_struct *task, bool enforce)
+{
+	struct gdl_buffer *b;
+
+	b = gdl_buffer_create(kind, gdl_device_of_drm(drm), size, task, enforce);
+	if (IS_ERR(b))
+		return b;
+	b->claimed = how == CLAIMED;
+	if (how == UNSETTLED)
+		gdl_buffer_unsettle(b);
+	atomic_set(&b->live, GDL_LIVE_GEM);
+	if (gdl_buffer_set_object(b, gem))
+		return b;
+	gdl_buffer_remove(b);
+	return ERR_PTR(-ENOMEM);
+}
+
+/* Whether an object is a process's, and not the kernel's own. */
+static bool is_asked_for(const struct drm_device *drm)
+{
+	return gdl_driver_asked(drm) && !gdl_close_running();
+}
+
+/**
+ * gdl_gem_asked_for() - is an object that is being made a process's?
+ * @drm: its DRM device
+ *
+ * Context: Any.
+ * Return: Whether it is, and not the kernel's own.
+ */
+bool gdl_gem_asked_for(const struct drm_device *drm)
+{
+	bool asked;
+
+	rcu_read_lock();
+	asked = is_asked_for(drm);
+	rcu_read_unlock();
+	return asked;
+}
+
+static struct gdl_buffer *claim(const struct drm_device *drm,
+				const struct drm_gem_object *gem, u64 size,
+				bool enforce)
+{
+	if (!is_asked_for(drm))
+		return gem_create(drm, gem, size, GDL_KIND_KERNEL, CLAIMED, current, false);
+	/* What must not fail here is a matter of drm_gem_handle_create(). */
+	if (enforce && !gdl_driver_refuses_init(drm))
+		return NULL;
+	return gem_create(drm, gem, size, GDL_KIND_GEM, CLAIMED, current, enforce);
+}
+
+static const struct drm_gem_object **claim_place(const struct drm_gem_object *gem)
+{
+	return &claims[hash_ptr(gem, CLAIM_BITS)];
+}
+
+/**
+ * gdl_gem_claim() - charge a GEM object about to be initialised by
+ * drm_gem_object_init()
  * @drm: its DRM device
  * @gem: the object; an address only, nothing in it is set yet
  * @size: bytes
+ * @enforce: refuse it if that passes a limit
  *
- * An object made for an imported dma-buf is not charged: that one is already.
+ * An object made for an imported dma-buf is not charged: that one is already. Nor is
+ * what the kernel makes for itself. gdl_gem_claim_end() or gdl_gem_failed() follows.
  *
- * Context: Probe handler, process or soft interrupt context. Does not sleep.
- * Return: 0, -EDQUOT, -ENOSPC, or -ENOMEM: it could not be tracked, which is
- * counted.
+ * Context: Process or soft interrupt context. Does not sleep.
+ * Return: The buffer, which stays until one of these is called; NULL if it is not
+ * charged now; -EDQUOT, -ENOSPC; -ENOMEM or -EFBIG (nothing has that size): it could not
+ * be tracked.
  */
-int gdl_gem_claim(const struct drm_device *drm,
-		  const struct drm_gem_object *gem, u64 size)
+struct gdl_buffer *gdl_gem_claim(const struct drm_device *drm,
+				 const struct drm_gem_object *gem, u64 size,
+				 bool enforce)
 {
 	struct gdl_buffer *b = NULL;
 
 	rcu_read_lock();
 	if (!gdl_import_running())
-		b = gem_create(drm, gem, size, current, true);
+		b = claim(drm, gem, size, enforce);
 	rcu_read_unlock();
-	if (!IS_ERR_OR_NULL(b))
+	if (!IS_ERR_OR_NULL(b)) {
 		atomic_inc(&nr_claims);
-	return PTR_ERR_OR_ZERO(b);
+		WRITE_ONCE(*claim_place(gem), gem);
+	}
+	return b;
 }
 
-/* The buffer claimed for @gem, if one is, which now is initialised or has failed. */
-static struct gdl_buffer *end_claim(const struct drm_gem_object *gem)
+static void leave_place(const struct drm_gem_object *gem)
 {
-	struct gdl_buffer *b = NULL;
+	const struct drm_gem_object **place = claim_place(gem);
 
-	if (atomic_read(&nr_claims))
-		b = gem_lookup(gem);
-	if (!b || !b->claimed)
-		return NULL;
+	if (READ_ONCE(*place) == gem)
+		WRITE_ONCE(*place, NULL);
+}
+
+static void end_claim(struct gdl_buffer *b)
+{
+	if (!b->claimed)
+		return;
 	b->claimed = false;
 	atomic_dec(&nr_claims);
-	return b;
+}
+
+/**
+ * gdl_gem_claim_end() - a GEM object that was charged is initialised
+ * @b: from gdl_gem_claim()
+ *
+ * Context: Any. Nobody can release the object yet.
+ */
+void gdl_gem_claim_end(struct gdl_buffer *b)
+{
+	leave_place(b->object);
+	end_claim(b);
+}
+
+static const struct drm_gem_object **missed_place(const struct drm_gem_object *gem)
+{
+	return &missed[hash_ptr(gem, CLAIM_BITS)];
+}
+
+/* Whether the initialisation of @gem was missed. It is made up for, or the object ends. */
+static bool take_missed(const struct drm_gem_object *gem)
+{
+	return READ_ONCE(any_missed) && cmpxchg(missed_place(gem), gem, NULL) == gem;
+}
+
+/* Whether @gem is claimed. */
+static bool is_claimed(const struct drm_gem_object *gem)
+{
+	const struct gdl_buffer *b = NULL;
+
+	if (atomic_read(&nr_claims))
+		b = gdl_gem_lookup(gem);
+	return b && b->claimed;
 }
 
 /**
@@ -162,26 +294,148 @@ static struct gdl_buffer *end_claim(const struct drm_gem_object *gem)
  * So is an object made for an imported dma-buf: it is that buffer.
  *
  * Context: As gdl_gem_claim().
- * Return: False if it could not be tracked, which is counted.
+ * Return: 0; -ENOMEM or -EFBIG: it could not be tracked.
  */
-bool gdl_gem_init(const struct drm_device *drm,
-		  const struct drm_gem_object *gem, u64 size)
+int gdl_gem_init(const struct drm_device *drm,
+		 const struct drm_gem_object *gem, u64 size)
 {
-	struct gdl_buffer *b;
+	struct gdl_buffer *b = NULL;
 
-	if (size == GDL_GEM_SIZE_REFUSED)
-		return true;
+	if (READ_ONCE(*claim_place(gem)) == gem || size == GDL_GEM_SIZE_REFUSED)
+		return 0;
+	/* Of an object before it at this address, which missed its end too. */
+	take_missed(gem);
 	rcu_read_lock();
-	b = end_claim(gem);
-	if (!b && !gdl_import_running())
-		b = gem_create(drm, gem, size, current, false);
+	if (!is_claimed(gem) && !gdl_import_running())
+		b = gem_create(drm, gem, size, GDL_KIND_KERNEL,
+			       is_asked_for(drm) ? UNSETTLED : MAKING, current, false);
 	rcu_read_unlock();
-	return !IS_ERR(b);
+	return PTR_ERR_OR_ZERO(b);
 }
 
 /**
- * gdl_gem_release() - a GEM object is being released
+ * gdl_gem_missed() - a GEM object is being initialised and could not be tracked
+ * @drm: its DRM device
+ * @gem: the object; an address only
+ *
+ * If it is a process's, whatever tells more of it tries again.
+ *
+ * Context: As gdl_gem_claim().
+ */
+void gdl_gem_missed(const struct drm_device *drm, const struct drm_gem_object *gem)
+{
+	if (!gdl_gem_asked_for(drm))
+		return;
+	WRITE_ONCE(*missed_place(gem), gem);
+	WRITE_ONCE(any_missed, true);
+}
+
+/**
+ * gdl_gems_unsettled() - can there be an object to settle?
+ *
+ * Context: Any. One that the caller has made itself counts.
+ * Return: False if there is none.
+ */
+bool gdl_gems_unsettled(void)
+{
+	return gdl_buffers_unsettled() || READ_ONCE(any_missed);
+}
+
+/* The buffer of an object that may be new; NULL if it has none. */
+static struct gdl_buffer *find_new(const struct drm_gem_object *gem)
+{
+	struct gdl_buffer *b = gdl_gem_lookup(gem);
+
+	if (likely(b) || !take_missed(gem))
+		return b;
+	return gem_create(gem->dev, gem, gem->size, GDL_KIND_KERNEL, UNSETTLED, current, false);
+}
+
+/* Say what the new object of @b is; if it is refused, there is no buffer any more. */
+static int settle(struct gdl_buffer *b, enum gdl_kind kind, bool enforce)
+{
+	int ret = gdl_buffer_settle(b, kind, current, enforce);
+
+	if (ret == -EDQUOT || ret == -ENOSPC)
+		gdl_buffer_remove(b);
+	return ret;
+}
+
+/* What a process has just made itself: else it is older, or the kernel's. */
+static bool can_settle(const struct gdl_buffer *b)
+{
+	return b && b->unsettled && b->pid == task_tgid(current);
+}
+
+/**
+ * gdl_gem_validate() - TTM looks for memory for a GEM object
+ * @gem: the object, or what is none
+ * @kind: what it is as far as TTM knows
+ * @system_only: it may be placed in system memory only
+ * @enforce: refuse it if it is new and that passes a limit
+ *
+ * Context: As gdl_gem_claim().
+ * Return: 0; -EDQUOT or -ENOSPC where it is refused; -ENOMEM or -EFBIG: it is new, and
+ * could not be tracked.
+ */
+int gdl_gem_validate(const struct drm_gem_object *gem, enum gdl_kind kind,
+		     bool system_only, bool enforce)
+{
+	struct gdl_buffer *b;
+	int ret = 0;
+
+	rcu_read_lock();
+	b = find_new(gem);
+	if (IS_ERR(b)) {
+		ret = PTR_ERR(b);
+	} else if (can_settle(b)) {
+		if (kind == GDL_KIND_GEM && gdl_driver_userptr(gem->dev, system_only))
+			kind = GDL_KIND_USERPTR;
+		ret = settle(b, kind, enforce && !b->late &&
+			     gdl_driver_refuses_validate(gem->dev));
+		/* If that failed, the next one finds an object in use. */
+		if (ret == -ENOMEM && b->late)
+			ret = 0;
+		b->late = true;
+	}
+	rcu_read_unlock();
+	return ret;
+}
+
+/**
+ * gdl_gem_handle() - a process gets a handle of a GEM object
  * @gem: the object
+ * @enforce: refuse it if it is new and that passes a limit
+ *
+ * Context: As gdl_gem_claim().
+ * Return: As gdl_gem_validate().
+ */
+int gdl_gem_handle(const struct drm_gem_object *gem, bool enforce)
+{
+	enum gdl_kind kind = GDL_KIND_GEM;
+	struct gdl_buffer *b;
+	int ret = 0;
+
+	rcu_read_lock();
+	b = find_new(gem);
+	if (IS_ERR(b)) {
+		ret = PTR_ERR(b);
+		/* For another try; what is validated has one only, as it is in use then. */
+		WRITE_ONCE(*missed_place(gem), gem);
+	} else if (can_settle(b)) {
+		if (gdl_driver_userptr(gem->dev, false))
+			kind = GDL_KIND_USERPTR;
+		else if (gdl_driver_aliases(gem->dev))
+			kind = GDL_KIND_ALIAS;
+		ret = settle(b, kind, enforce && gdl_driver_refuses_handle(gem->dev));
+	}
+	rcu_read_unlock();
+	return ret;
+}
+
+/**
+ * gdl_gem_release() - a GEM object ends
+ * @gem: the object; or what is none, and not found
  *
  * Context: As gdl_gem_claim().
  */
@@ -189,10 +443,31 @@ void gdl_gem_release(const struct drm_gem_object *gem)
 {
 	struct gdl_buffer *b;
 
+	take_missed(gem);
 	rcu_read_lock();
-	b = gem_lookup(gem);
+	b = gdl_gem_lookup(gem);
 	if (b)
 		gdl_buffer_object_gone(b, GDL_LIVE_GEM);
+	rcu_read_unlock();
+}
+
+/**
+ * gdl_gem_release_atomic() - a GEM object ends where the tables cannot be changed
+ * @gem: the object; or what is none, and not found
+ *
+ * Its buffer is not found any more, and goes soon.
+ *
+ * Context: Any, hard interrupts too.
+ */
+void gdl_gem_release_atomic(const struct drm_gem_object *gem)
+{
+	struct gdl_buffer *b;
+
+	take_missed(gem);
+	rcu_read_lock();
+	b = gdl_gem_lookup(gem);
+	if (b)
+		gdl_buffer_object_gone_atomic(b, GDL_LIVE_GEM);
 	rcu_read_unlock();
 }
 
@@ -206,18 +481,20 @@ void gdl_gem_failed(const struct drm_gem_object *gem)
 {
 	struct gdl_buffer *b;
 
+	leave_place(gem);
 	rcu_read_lock();
-	end_claim(gem);
-	b = gem_lookup(gem);
-	if (b)
+	b = gdl_gem_lookup(gem);
+	if (b) {
+		end_claim(b);
 		gdl_buffer_remove(b);
+	}
 	rcu_read_unlock();
 }
 
 /* The buffer whose GEM object @priv is, going by the size it is exported with. */
 static struct gdl_buffer *gem_of(const void *priv, u64 size)
 {
-	struct gdl_buffer *b = gem_lookup(priv);
+	struct gdl_buffer *b = gdl_gem_lookup(priv);
 
 	return b && b->size == size ? b : NULL;
 }
@@ -237,116 +514,203 @@ static int gem_export(struct gdl_buffer *b)
  * than the module, or was lost.
  */
 static struct gdl_buffer *gem_adopt(const struct drm_gem_object *gem,
-				    struct task_struct *task, bool claim)
+				    struct task_struct *task, bool enforce)
 {
-	struct gdl_buffer *b = gem_create(gem->dev, gem, gem->size, task, claim);
+	struct gdl_buffer *b = gem_create(gem->dev, gem, gem->size, GDL_KIND_GEM, MAKING,
+					  task, enforce);
 
 	if (IS_ERR(b))
 		return b;
-	b->claimed = false;
 	b->adopted = true;
 	gdl_stat_inc(GDL_STAT_BUFFERS_ADOPTED);
 	return b;
 }
 
-/* An exported object without a buffer: the GEM object's, or one for the dma-buf. */
+/* A GEM object's buffer is exported; from here on it stays. */
+static void hold(struct gdl_export *export, struct gdl_buffer *b)
+{
+	export->buffer = b;
+	export->again = atomic_fetch_or(GDL_LIVE_DMABUF, &b->live) & GDL_LIVE_DMABUF;
+}
+
+static int export_adopted(const struct drm_gem_object *gem, bool enforce,
+			  struct gdl_export *export)
+{
+	struct gdl_buffer *b;
+
+	spin_lock_bh(&adopt_lock);
+	b = gdl_gem_lookup(gem);
+	if (!b)
+		b = gem_adopt(gem, current, enforce);
+	if (!IS_ERR(b))
+		hold(export, b);
+	spin_unlock_bh(&adopt_lock);
+	return PTR_ERR_OR_ZERO(b);
+}
+
+/* One of the dma-bufs of @memory: the first is charged, the others are its aliases. */
+static struct gdl_buffer *alias_create(const void *memory, u64 size,
+				       struct task_struct *task, bool enforce)
+{
+	enum gdl_kind kind;
+	struct gdl_buffer *b;
+	int ret = 0;
+
+	spin_lock_bh(&gdl_memory_lock);
+	kind = gdl_memory_known(memory) ? GDL_KIND_ALIAS : GDL_KIND_DMABUF;
+	b = gdl_buffer_create(kind, &gdl_no_device, size, task, enforce);
+	if (!IS_ERR(b))
+		ret = gdl_memory_join(b, memory);
+	spin_unlock_bh(&gdl_memory_lock);
+	if (!ret)
+		return b;
+	gdl_buffer_remove(b);
+	return ERR_PTR(ret);
+}
+
+/* A dma-buf that is none of a GEM object. */
+static struct gdl_buffer *dmabuf_create(const struct dma_buf_ops *ops, const void *priv,
+					u64 size, struct task_struct *task, bool enforce)
+{
+	const void *memory = gdl_prime_memory(ops, priv);
+
+	if (memory)
+		return alias_create(memory, size, task, enforce);
+	return gdl_buffer_create(gdl_prime_nvidia(ops) ? GDL_KIND_NVIDIA : GDL_KIND_DMABUF,
+				 &gdl_no_device, size, task, enforce);
+}
+
+/* An exported object that is no buffer yet. */
 static int export_unknown(const struct dma_buf_export_info *info, bool enforce,
-			  u64 *claim)
+			  struct gdl_export *export)
 {
 	const struct drm_gem_object *gem = gdl_prime_object(info->ops,
 							    info->priv);
 	struct gdl_buffer *b;
 
 	if (gem)
-		return PTR_ERR_OR_ZERO(gem_adopt(gem, current, enforce));
-	b = gdl_buffer_create(GDL_KIND_DMABUF, &gdl_no_device, info->size,
-			      current, enforce);
+		return export_adopted(gem, enforce, export);
+	b = dmabuf_create(info->ops, info->priv, info->size, current, enforce);
 	if (IS_ERR(b))
 		return PTR_ERR(b);
-	*claim = b->id;
+	export->buffer = b;
+	export->created = true;
 	return 0;
+}
+
+static int export_begin(const struct dma_buf_export_info *info, bool enforce,
+			struct gdl_export *export)
+{
+	struct gdl_buffer *b = gem_of(info->priv, info->size);
+	int ret;
+
+	if (!b)
+		return export_unknown(info, enforce, export);
+	ret = b->unsettled ? gdl_buffer_settle(b, GDL_KIND_GEM, current, false) : 0;
+	if (!ret && enforce && b->overrun)
+		ret = gem_export(b);
+	if (!ret)
+		hold(export, b);
+	return ret;
 }
 
 /**
  * gdl_dmabuf_export_begin() - a dma-buf is about to be exported
  * @info: what it is made from
  * @enforce: refuse it if that passes a limit
- * @claim: receives the id of the buffer charged for it, 0 if none is: it is the
- *	dma-buf of a GEM object already charged, or could not be tracked
+ * @export: receives what the export is of
  *
- * The charge is made before the export goes on, so that two of them cannot both
- * pass a limit. gdl_dmabuf_export_end() or gdl_dmabuf_export_failed() follows.
+ * What is not charged already, as a GEM object, is charged before the export goes on,
+ * so that two of them cannot both pass a limit. gdl_dmabuf_export_end() or
+ * gdl_dmabuf_export_failed() follows. The buffer stays until then: a GEM object's by
+ * GDL_LIVE_DMABUF, another since nobody finds it.
  *
  * Context: As gdl_gem_claim().
- * Return: 0; with @enforce -EDQUOT or -ENOSPC, then nothing is charged; -ENOMEM:
- * it could not be tracked, which is counted.
+ * Return: 0; with @enforce -EDQUOT or -ENOSPC, then nothing is charged; -ENOMEM or
+ * -EFBIG: it could not be tracked. With an error @export is of no buffer.
  */
 int gdl_dmabuf_export_begin(const struct dma_buf_export_info *info, bool enforce,
-			    u64 *claim)
+			    struct gdl_export *export)
 {
-	struct gdl_buffer *b;
-	int ret = 0;
+	int ret;
 
-	*claim = 0;
+	*export = (struct gdl_export) { };
 	rcu_read_lock();
-	b = gem_of(info->priv, info->size);
-	if (!b)
-		ret = export_unknown(info, enforce, claim);
-	else if (enforce && b->overrun)
-		ret = gem_export(b);
+	ret = export_begin(info, enforce, export);
 	rcu_read_unlock();
 	return ret;
+}
+
+/*
+ * A DRM driver's name is constant, and where it is as long as the driver is there: the
+ * last one seen is told by its address. Another exporter may make its name anew.
+ */
+static u8 exporter_of(const struct gdl_buffer *b, const char *name)
+{
+	unsigned int i = READ_ONCE(last_exporter);
+
+	if (b->kind == GDL_KIND_DMABUF || !name)
+		return intern_exporter(name);
+	if (READ_ONCE(exporters_at[i]) == name)
+		return i;
+	i = intern_exporter(name);
+	WRITE_ONCE(exporters_at[i], i ? name : NULL);
+	WRITE_ONCE(last_exporter, i);
+	return i;
 }
 
 static void set_dmabuf(struct gdl_buffer *b, const struct dma_buf *dmabuf)
 {
 	WRITE_ONCE(b->inode, file_inode(dmabuf->file)->i_ino);
-	WRITE_ONCE(b->exporter, intern_exporter(dmabuf->exp_name));
+	WRITE_ONCE(b->exporter, exporter_of(b, dmabuf->exp_name));
 	WRITE_ONCE(b->dmabuf, dmabuf);
-	atomic_or(GDL_LIVE_DMABUF, &b->live);
 }
 
 /**
  * gdl_dmabuf_export_end() - a dma-buf was exported
  * @dmabuf: the new dma-buf
- * @claim: from gdl_dmabuf_export_begin()
+ * @export: from gdl_dmabuf_export_begin()
  *
  * Context: As gdl_gem_claim().
- * Return: False if it could not be tracked, which is counted.
+ * Return: 0, also for an export that is not tracked; -ENOMEM: it could not be tracked
+ * now, gdl_dmabuf_export_failed() is to follow, or another try.
  */
-bool gdl_dmabuf_export_end(const struct dma_buf *dmabuf, u64 claim)
+int gdl_dmabuf_export_end(const struct dma_buf *dmabuf,
+			  const struct gdl_export *export)
 {
-	struct gdl_buffer *b;
-	bool ret = false;
+	struct gdl_buffer *b = export->buffer;
+	bool known;
 
-	rcu_read_lock();
-	b = claim ? gdl_id_find(claim) :
-		    gem_of(dmabuf->priv, dmabuf->size);
 	if (!b)
-		goto out;
+		return 0;
 	set_dmabuf(b, dmabuf);
-	ret = !claim || gdl_buffer_set_object(b, dmabuf);
-out:
+	if (!export->created)
+		return 0;
+	rcu_read_lock();
+	known = gdl_buffer_set_object(b, dmabuf);
+	if (known)
+		atomic_or(GDL_LIVE_DMABUF, &b->live);
 	rcu_read_unlock();
-	return ret;
+	return known ? 0 : -ENOMEM;
 }
 
 /**
  * gdl_dmabuf_export_failed() - an export that had begun returned an error
- * @claim: from gdl_dmabuf_export_begin()
+ * @export: from gdl_dmabuf_export_begin()
  *
  * Context: As gdl_gem_claim().
  */
-void gdl_dmabuf_export_failed(u64 claim)
+void gdl_dmabuf_export_failed(const struct gdl_export *export)
 {
-	struct gdl_buffer *b;
+	struct gdl_buffer *b = export->buffer;
 
-	if (!claim)
+	if (!b)
 		return;
 	rcu_read_lock();
-	b = gdl_id_find(claim);
-	if (b)
+	if (export->created)
 		gdl_buffer_remove(b);
+	else if (!export->again)
+		gdl_buffer_object_gone(b, GDL_LIVE_DMABUF);
 	rcu_read_unlock();
 }
 
@@ -367,41 +731,47 @@ struct gdl_buffer *gdl_buffer_of_dmabuf(const struct dma_buf *dmabuf)
 }
 
 /* Make a buffer for a dma-buf that is older than it was first seen. */
-static bool adopt(const struct dma_buf *dmabuf, struct task_struct *task)
+static int adopt(const struct dma_buf *dmabuf, struct task_struct *task)
 {
 	const struct drm_gem_object *gem = gdl_prime_object(dmabuf->ops,
 							    dmabuf->priv);
 	struct gdl_buffer *b;
 
 	if (gem) {
-		b = gem_lookup(gem);
+		b = gdl_gem_lookup(gem);
 		if (!b)
 			b = gem_adopt(gem, task, false);
-		if (!IS_ERR(b))
-			set_dmabuf(b, dmabuf);
-		return !IS_ERR(b);
+		if (IS_ERR(b))
+			return PTR_ERR(b);
+		set_dmabuf(b, dmabuf);
+		atomic_or(GDL_LIVE_DMABUF, &b->live);
+		return 0;
 	}
-	b = gdl_buffer_create(GDL_KIND_DMABUF, &gdl_no_device, dmabuf->size,
-			      task, false);
+	b = dmabuf_create(dmabuf->ops, dmabuf->priv, dmabuf->size, task, false);
 	if (IS_ERR(b))
-		return false;
+		return PTR_ERR(b);
 	b->adopted = true;
-	gdl_stat_inc(GDL_STAT_BUFFERS_ADOPTED);
 	set_dmabuf(b, dmabuf);
-	return gdl_buffer_set_object(b, dmabuf);
+	atomic_set(&b->live, GDL_LIVE_DMABUF);
+	if (!gdl_buffer_set_object(b, dmabuf)) {
+		gdl_buffer_remove(b);
+		return -ENOMEM;
+	}
+	gdl_stat_inc(GDL_STAT_BUFFERS_ADOPTED);
+	return 0;
 }
 
 /**
  * gdl_dmabuf_adopt() - track a dma-buf that exists, unless it is known
  * @dmabuf: the dma-buf, which lives meanwhile
- * @task: who is taken for its creator
+ * @task: the task that is taken for its creator; NULL: none is, and it is agent 0's
  *
  * Context: As gdl_gem_claim().
- * Return: False if it could not be tracked, which is counted.
+ * Return: 0; -ENOMEM or -EFBIG: it could not be tracked.
  */
-bool gdl_dmabuf_adopt(const struct dma_buf *dmabuf, struct task_struct *task)
+int gdl_dmabuf_adopt(const struct dma_buf *dmabuf, struct task_struct *task)
 {
-	bool ret = true;
+	int ret = 0;
 
 	rcu_read_lock();
 	if (gdl_buffer_of_dmabuf(dmabuf))

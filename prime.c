@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * PRIME: how GEM objects and dma-bufs belong together. Which dma-bufs are those
- * of GEM objects, and which GEM objects are being made for an imported dma-buf.
+ * of GEM objects, or of other memory that is known by its address, and which GEM
+ * objects are being made for an imported dma-buf.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -14,10 +15,11 @@
 
 #include "gpu_dma_lock.h"
 
-/* A task inside drm_gem_prime_fd_to_handle(). */
+/* A task inside drm_gem_prime_fd_to_handle(), or one that closes a DRM file. */
 struct gdl_import {
 	struct rhash_head node;			/* rhashtable's */
 	const struct task_struct *task;		/* C: the key */
+	bool closing;				/* C: which */
 	struct rcu_head rcu;
 };
 
@@ -31,34 +33,48 @@ static const struct rhashtable_params import_params = {
 static struct rhashtable imports;
 static atomic_t nr_imports = ATOMIC_INIT(0);
 
+/* What a dma-buf's priv is. */
+enum priv_kind {
+	PRIV_UNKNOWN,
+	PRIV_GEM,		/* a GEM object */
+	PRIV_VB2,		/* memory of videobuf2, which each export makes a dma-buf of */
+	PRIV_NVIDIA,		/* memory of nvidia.ko's */
+};
+
 /*
- * Whether a release function is that of GEM's dma-bufs, for the exporters seen
- * lately. Drivers' dma_buf_ops differ, their release is drm.ko's; it is known by
- * its name, since taking its address would tie this module to drm.ko.
+ * Whose a release function is, for the exporters seen lately. Drivers' dma_buf_ops
+ * differ, their release is drm.ko's, or one of videobuf2's; it is known by its name,
+ * since taking its address would tie this module to drm.ko.
  */
 struct exporter_class {
 	const void *release;
-	bool gem;
+	enum priv_kind kind;
 };
 
 static struct exporter_class classes[8];
 static unsigned int next_class;
 static DEFINE_SPINLOCK(classes_lock);
 
-static bool is_gem_release(const void *release)
+static enum priv_kind kind_by_name(const void *release)
 {
-	static const char name[] = "drm_gem_dmabuf_release";
+	static const char gem[] = "drm_gem_dmabuf_release";
+	static const char nvidia[] = "nv_dma_buf_release [nvidia]";
 	char symbol[KSYM_SYMBOL_LEN];
 
 	sprint_symbol_no_offset(symbol, (unsigned long)release);
-	return !strncmp(symbol, name, sizeof(name) - 1);
+	if (!strncmp(symbol, gem, sizeof(gem) - 1))
+		return PRIV_GEM;
+	/* vb2_dc_, vb2_dma_sg_ and vb2_vmalloc_ */
+	if (!strncmp(symbol, "vb2_", 4) && strstr(symbol, "_dmabuf_ops_release"))
+		return PRIV_VB2;
+	return strncmp(symbol, nvidia, sizeof(nvidia) - 1) ? PRIV_UNKNOWN : PRIV_NVIDIA;
 }
 
-static bool classify(const void *release)
+static enum priv_kind classify(const void *release)
 {
 	struct exporter_class *class;
+	enum priv_kind kind;
 	unsigned long flags;
-	bool gem = false;
 	int i;
 
 	spin_lock_irqsave(&classes_lock, flags);
@@ -66,15 +82,15 @@ static bool classify(const void *release)
 		if (classes[i].release == release)
 			break;
 	if (i < ARRAY_SIZE(classes)) {
-		gem = classes[i].gem;
+		kind = classes[i].kind;
 	} else {
 		class = &classes[next_class++ % ARRAY_SIZE(classes)];
 		class->release = release;
-		class->gem = is_gem_release(release);
-		gem = class->gem;
+		class->kind = kind_by_name(release);
+		kind = class->kind;
 	}
 	spin_unlock_irqrestore(&classes_lock, flags);
-	return gem;
+	return kind;
 }
 
 /**
@@ -88,7 +104,32 @@ static bool classify(const void *release)
 const struct drm_gem_object *gdl_prime_object(const struct dma_buf_ops *ops,
 					      const void *priv)
 {
-	return classify(ops->release) ? priv : NULL;
+	return classify(ops->release) == PRIV_GEM ? priv : NULL;
+}
+
+/**
+ * gdl_prime_memory() - the memory that a dma-buf is exported from, if others can be too
+ * @ops: the dma-buf's
+ * @priv: the dma-buf's, which is no GEM object
+ *
+ * Context: Any but hard interrupt.
+ * Return: @priv if all dma-bufs of it are the same memory, else NULL.
+ */
+const void *gdl_prime_memory(const struct dma_buf_ops *ops, const void *priv)
+{
+	return classify(ops->release) == PRIV_VB2 ? priv : NULL;
+}
+
+/**
+ * gdl_prime_nvidia() - is a dma-buf of memory that nvidia.ko has?
+ * @ops: the dma-buf's
+ *
+ * Context: Any but hard interrupt.
+ * Return: Whether it is: its process's report, if there is one, has it too.
+ */
+bool gdl_prime_nvidia(const struct dma_buf_ops *ops)
+{
+	return classify(ops->release) == PRIV_NVIDIA;
 }
 
 /**
@@ -107,19 +148,21 @@ void gdl_prime_forget(void)
 
 /**
  * gdl_import_begin() - the current task begins to import a dma-buf as GEM object
+ * @closing: it closes a DRM file instead
  *
- * Context: Probe handler, process context. Does not sleep.
+ * Context: Process context. May sleep.
  * Return: What gdl_import_end() takes, or NULL if there was no memory: the GEM
  * object will be taken for a buffer of its own.
  */
-struct gdl_import *gdl_import_begin(void)
+struct gdl_import *gdl_import_begin(bool closing)
 {
 	struct gdl_import *import = kmalloc(sizeof(*import),
-					    GFP_ATOMIC | __GFP_NOWARN);
+					    GFP_KERNEL | __GFP_NOWARN);
 
 	if (!import)
 		return NULL;
 	import->task = current;
+	import->closing = closing;
 	if (rhashtable_lookup_insert_fast(&imports, &import->node,
 					  import_params)) {
 		kfree(import);
@@ -130,7 +173,8 @@ struct gdl_import *gdl_import_begin(void)
 }
 
 /**
- * gdl_import_end() - the current task has imported the dma-buf, or failed to
+ * gdl_import_end() - the current task has imported the dma-buf, failed to, or closed
+ * the file
  * @import: from gdl_import_begin()
  *
  * Context: As gdl_import_begin().
@@ -143,11 +187,12 @@ void gdl_import_end(struct gdl_import *import)
 	kfree_rcu(import, rcu);
 }
 
-static noinline bool import_found(void)
+static noinline bool import_found(bool closing)
 {
 	const struct task_struct *task = current;
+	const struct gdl_import *import = rhashtable_lookup(&imports, &task, import_params);
 
-	return rhashtable_lookup(&imports, &task, import_params);
+	return import && import->closing == closing;
 }
 
 /**
@@ -158,7 +203,18 @@ static noinline bool import_found(void)
  */
 bool gdl_import_running(void)
 {
-	return atomic_read(&nr_imports) && import_found();
+	return atomic_read(&nr_imports) && import_found(false);
+}
+
+/**
+ * gdl_close_running() - is the current task closing a DRM file?
+ *
+ * Context: Any. Caller holds rcu_read_lock().
+ * Return: Whether it is: what is made now is for the console, which comes back.
+ */
+bool gdl_close_running(void)
+{
+	return atomic_read(&nr_imports) && import_found(true);
 }
 
 /**

@@ -14,23 +14,58 @@
 #include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/overflow.h>
+#include <linux/pid.h>
 #include <linux/pid_namespace.h>
+#include <linux/poll.h>
 #include <linux/proc_fs.h>
+#include <linux/sched.h>
 #include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/uio.h>
 #include <linux/user_namespace.h>
 
 #include "gpu_dma_lock.h"
 
 static struct proc_dir_entry *swarm_dir;
 
+/* Rows that a reader does not see are passed over, so many at a time. */
+#define HIDDEN_ROWS	1024
+
+/* The cursor holds nothing, so others may run. */
+static void pause_reading(void)
+{
+	rcu_read_unlock();
+	cond_resched();
+	rcu_read_lock();
+}
+
+static bool sees_row(struct gdl_cursor *cursor, void *row)
+{
+	return cursor->reader.all ||
+	       gdl_reader_sees(&cursor->reader, cursor->table->agent_of(cursor, row));
+}
+
 static void *table_row(struct gdl_cursor *cursor)
 {
+	unsigned int hidden = 0;
 	void *row;
 
-	if (cursor->end)
-		return NULL;
-	row = cursor->table->find(cursor);
-	return cursor->id <= cursor->last_id ? row : NULL;
+	while (!cursor->end) {
+		row = cursor->table->find(cursor);
+		if (row == GDL_ROW_LATER) {
+			pause_reading();
+			continue;
+		}
+		if (!row || cursor->id > cursor->last_id)
+			break;
+		if (sees_row(cursor, row))
+			return row;
+		cursor->table->advance(cursor);
+		if (++hidden % HIDDEN_ROWS == 0)
+			pause_reading();
+	}
+	return NULL;
 }
 
 static void *table_start(struct seq_file *m, loff_t *pos)
@@ -38,17 +73,13 @@ static void *table_start(struct seq_file *m, loff_t *pos)
 {
 	struct gdl_cursor *cursor = m->private;
 
+	gdl_reader_begin(&cursor->reader);
 	rcu_read_lock();
 	if (*pos)
 		return table_row(cursor);
-	cursor->id = 0;
-	cursor->last_id = U64_MAX;
-	if (cursor->table->last_id)
-		cursor->last_id = cursor->table->last_id();
-	cursor->end = false;
-	cursor->device_rows = false;
-	cursor->lock_row = (struct gdl_lock_row) { .order = S64_MIN };
-	cursor->perm_row = (struct gdl_perm_row) { };
+	gdl_cursor_begin(cursor, cursor->table);
+	cursor->part = 0;
+	cursor->part_begun = false;
 	return SEQ_START_TOKEN;
 }
 
@@ -65,7 +96,11 @@ static void *table_next(struct seq_file *m, void *v, loff_t *pos)
 static void table_stop(struct seq_file *m, void *v)
 	__releases(RCU)
 {
+	struct gdl_cursor *cursor = m->private;
+
 	rcu_read_unlock();
+	put_pid(cursor->lock_row.pid);
+	cursor->lock_row.pid = NULL;
 }
 
 static int table_show(struct seq_file *m, void *v)
@@ -96,9 +131,14 @@ static int table_open(struct inode *inode, struct file *file)
 	if (!cursor)
 		return -ENOMEM;
 	cursor->table = table;
+	gdl_reader_open(&cursor->reader, file);
 	cursor->pid_ns = proc_pid_ns(inode->i_sb);
 	cursor->show_addresses = file_ns_capable(file, &init_user_ns,
 						 CAP_SYS_ADMIN);
+	if (table->restricted && !cursor->show_addresses) {
+		seq_release_private(inode, file);
+		return -EPERM;
+	}
 	if (!table->write || !(file->f_mode & FMODE_WRITE))
 		return 0;
 	cursor->session = gdl_session_open(file, table->write);
@@ -125,19 +165,70 @@ static int table_release(struct inode *inode, struct file *file)
 	return seq_release_private(inode, file);
 }
 
+/*
+ * Was a read cut short by memory that is not there? A task that reads the same open file at the
+ * same time may change the answer: no harm is done if it is wrong.
+ */
+static bool cut_short(const struct seq_file *m, const struct iov_iter *to, ssize_t done)
+{
+	if (done < 0 || !iov_iter_count(to))
+		return done == -EFAULT;
+	/* Written under m->lock: a hint is enough. */
+	return data_race(m->count);
+}
+
+/*
+ * seq_file keeps what it could not copy: see user_memory.c. And what the last read left,
+ * so a reader of another agent than the opener's must not come that far.
+ */
+static ssize_t read_iter(const struct gdl_reader *reader, struct kiocb *iocb,
+			 struct iov_iter *to)
+{
+	ssize_t done, more = -ENODEV;
+
+	if (!gdl_reader_may_read(reader))
+		return -EACCES;
+	pagefault_disable();
+	done = seq_read_iter(iocb, to);
+	pagefault_enable();
+	if (!cut_short(iocb->ki_filp->private_data, to, done))
+		return done;
+	if (gdl_user_wait_begin()) {
+		more = seq_read_iter(iocb, to);
+		gdl_user_wait_end();
+	}
+	if (done <= 0)
+		return more;
+	return more > 0 ? done + more : done;
+}
+
+static ssize_t table_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	const struct seq_file *m = iocb->ki_filp->private_data;
+	const struct gdl_cursor *cursor = m->private;
+
+	return read_iter(&cursor->reader, iocb, to);
+}
+
 static const struct proc_ops table_ro_ops = {
 	.proc_open	= table_open,
-	.proc_read_iter	= seq_read_iter,
+	.proc_read_iter	= table_read_iter,
 	.proc_lseek	= seq_lseek,
 	.proc_release	= table_release,
 };
 
 static const struct proc_ops table_rw_ops = {
 	.proc_open	= table_open,
-	.proc_read_iter	= seq_read_iter,
+	.proc_read_iter	= table_read_iter,
 	.proc_write	= table_write,
 	.proc_lseek	= seq_lseek,
 	.proc_release	= table_release,
+};
+
+/* An open file that is no table. */
+struct summary_file {
+	struct gdl_reader reader;
+	struct gdl_watch watch;
 };
 
 static void show_totals(struct seq_file *m)
@@ -156,38 +247,184 @@ static void show_totals(struct seq_file *m)
 	seq_printf(m, "buffers %llu\ncharged_bytes %llu\n", buffers, bytes);
 }
 
-static void show_probe(struct seq_file *m, int id, const struct gdl_stats *sum)
+static void show_hook(struct seq_file *m, int id, const struct gdl_stats *sum)
 {
-	struct gdl_probe_status status;
+	struct gdl_hook_status status;
 
-	gdl_probe_status(id, &status);
-	seq_printf(m, "probe_%s_armed %d%s%s\n", status.symbol, status.armed,
+	gdl_hook_status(id, &status);
+	seq_printf(m, "hook_%s_state %s%s%s\n", status.function, status.state,
 		   status.reason ? " " : "", status.reason ?: "");
-	seq_printf(m, "probe_%s_hits %llu\n", status.symbol,
-		   sum->probe_hits[id]);
-	seq_printf(m, "probe_%s_missed %llu\n", status.symbol, status.missed);
-	seq_printf(m, "probe_%s_failed %llu\n", status.symbol,
-		   sum->probe_failed[id]);
+	seq_printf(m, "hook_%s_hits %llu\n", status.function,
+		   sum->hook_hits[id]);
+	seq_printf(m, "hook_%s_failed %llu\n", status.function,
+		   sum->hook_failed[id]);
 }
 
 static int stats_show(struct seq_file *m, void *v)
 {
+	struct summary_file *summary = m->private;
 	struct gdl_stats sum;
 	int i;
 
 	seq_printf(m, "policy %s\n", gdl_policy_names[gdl_policy_get()]);
-	seq_printf(m, "canary %d\n", gdl_probe_canary());
+	/* Counters tell what all agents together do. */
+	if (!gdl_reader_sees_all(m->file))
+		return 0;
+	/* First: what is counted meanwhile is told again, and not missed. */
+	gdl_watch_seen(&summary->watch);
 	show_totals(m);
-	seq_printf(m, "totals_may_be_short %d\n",
-		   gdl_stats_lossy() || gdl_probe_lossy());
+	seq_printf(m, "totals_may_be_short %d\n", gdl_stats_lossy());
 	gdl_stats_read(&sum);
 	for (i = 0; i < GDL_NR_STATS; i++)
 		seq_printf(m, "%s %llu\n", gdl_stat_name(i), sum.count[i]);
 	seq_printf(m, "locks_wait_longest_ns %llu\n", gdl_lock_longest_wait());
-	for (i = 0; i < GDL_NR_PROBES; i++)
-		show_probe(m, i, &sum);
+	for (i = GDL_HOOK_NONE + 1; i < GDL_NR_HOOKS; i++)
+		show_hook(m, i, &sum);
 	return 0;
 }
+
+static void show_limit(struct seq_file *m, const struct gdl_quota *quota)
+{
+	u64 limit = READ_ONCE(quota->limit);
+
+	if (limit == GDL_UNLIMITED)
+		seq_puts(m, "max");
+	else
+		seq_printf(m, "%llu", limit);
+}
+
+static void show_own_agent(struct seq_file *m, const struct gdl_agent *agent,
+			   bool used)
+{
+	const struct gdl_quota *quota = &agent->quota;
+
+	seq_printf(m, "agent %llu\nname ", agent->id);
+	gdl_seq_name(m, gdl_reader_name(agent));
+	seq_printf(m, "\npolicy %s\nlimit ", gdl_policy_names[gdl_policy_get()]);
+	show_limit(m, quota);
+	seq_putc(m, '\n');
+	if (!used)
+		return;
+	seq_printf(m, "used %lld\npeak %lld\ndenied %lld\n",
+		   atomic64_read(&quota->used), atomic64_read(&quota->peak),
+		   atomic64_read(&quota->denied));
+	seq_printf(m, "tracking %llu\n", gdl_cap_tracking(agent));
+}
+
+static void show_own_device(struct seq_file *m, const struct gdl_device_quota *dq)
+{
+	const struct gdl_quota *quota = &dq->quota;
+
+	if (dq->device == &gdl_no_device)
+		seq_puts(m, "device - ");
+	else
+		seq_printf(m, "device %llu ", dq->device->id);
+	show_limit(m, quota);
+	seq_printf(m, " %lld %lld %lld\n", atomic64_read(&quota->used),
+		   atomic64_read(&quota->peak), atomic64_read(&quota->denied));
+}
+
+/* The reader's agent, whatever the visibility. */
+static int self_show(struct seq_file *m, void *v)
+{
+	struct gdl_device_quota *dq;
+	struct gdl_agent *agent;
+	bool used;
+	u64 id = 0;
+
+	rcu_read_lock();
+	agent = gdl_agent_of(current);
+	/* What agent 0 uses is others'. */
+	used = agent != &gdl_host || gdl_reader_sees_all(m->file);
+	show_own_agent(m, agent, used);
+	while (used) {
+		dq = gdl_agent_next_device_quota(agent, id);
+		if (!dq)
+			break;
+		show_own_device(m, dq);
+		/* Device id U64_MAX, of no GPU, is the last. */
+		id = dq->device->id + 1;
+		if (!id)
+			break;
+	}
+	rcu_read_unlock();
+	return 0;
+}
+
+/* The files that are no tables. */
+struct summary {
+	const char *name;
+	int (*show)(struct seq_file *m, void *v);
+	const struct proc_ops *ops;
+};
+
+static int summary_open(struct inode *inode, struct file *file)
+{
+	const struct summary *summary = pde_data(inode);
+	struct summary_file *opened = kmalloc(sizeof(*opened), GFP_KERNEL);
+	int err;
+
+	if (!opened)
+		return -ENOMEM;
+	gdl_reader_open(&opened->reader, file);
+	err = single_open(file, summary->show, opened);
+	if (err)
+		kfree(opened);
+	else
+		gdl_watch_begin(&opened->watch);
+	return err;
+}
+
+static ssize_t summary_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	const struct seq_file *m = iocb->ki_filp->private_data;
+	const struct summary_file *opened = m->private;
+
+	return read_iter(&opened->reader, iocb, to);
+}
+
+/* As that of /proc/mounts: it can always be read. */
+static __poll_t stats_poll(struct file *file, struct poll_table_struct *table)
+{
+	const struct seq_file *m = file->private_data;
+	const struct summary_file *opened = m->private;
+	__poll_t events = EPOLLIN | EPOLLRDNORM;
+
+	/* A reader that does not see the counters is not told that they move, either. */
+	if (gdl_reader_sees_all(file))
+		events |= gdl_watch_poll(&opened->watch, file, table);
+	return events;
+}
+
+static int summary_release(struct inode *inode, struct file *file)
+{
+	const struct seq_file *m = file->private_data;
+	struct summary_file *opened = m->private;
+
+	gdl_watch_end(&opened->watch);
+	kfree(opened);
+	return single_release(inode, file);
+}
+
+static const struct proc_ops stats_ops = {
+	.proc_open	= summary_open,
+	.proc_read_iter	= summary_read_iter,
+	.proc_poll	= stats_poll,
+	.proc_lseek	= seq_lseek,
+	.proc_release	= summary_release,
+};
+
+static const struct proc_ops self_ops = {
+	.proc_open	= summary_open,
+	.proc_read_iter	= summary_read_iter,
+	.proc_lseek	= seq_lseek,
+	.proc_release	= summary_release,
+};
+
+static const struct summary summaries[] = {
+	{ "stats", stats_show, &stats_ops },
+	{ "self", self_show, &self_ops },
+};
 
 static int control_open(struct inode *inode, struct file *file)
 {
@@ -223,11 +460,23 @@ static const struct proc_ops control_ops = {
 	.proc_release	= control_release,
 };
 
+static umode_t mode_of(const struct gdl_table *table)
+{
+	if (table->restricted)
+		return 0400;
+	return table->write ? 0644 : 0444;
+}
+
 static bool create_table(struct proc_dir_entry *dir, const struct gdl_table *table)
 {
-	return proc_create_data(table->name, table->write ? 0644 : 0444, dir,
+	return proc_create_data(table->name, mode_of(table), dir,
 				table->write ? &table_rw_ops : &table_ro_ops,
 				(void *)table);
+}
+
+static bool create_summary(struct proc_dir_entry *dir, const struct summary *summary)
+{
+	return proc_create_data(summary->name, 0444, dir, summary->ops, (void *)summary);
 }
 
 /**
@@ -250,8 +499,12 @@ int gdl_proc_init(void)
 	for (i = 0; i < GDL_NR_TABLES; i++)
 		if (!create_table(dir, &gdl_tables[i]))
 			goto out;
-	if (proc_create_single("stats", 0444, dir, stats_show) &&
-	    proc_create("control", 0644, dir, &control_ops))
+	if (!create_table(dir, &gdl_config_table))
+		goto out;
+	for (i = 0; i < ARRAY_SIZE(summaries); i++)
+		if (!create_summary(dir, &summaries[i]))
+			goto out;
+	if (proc_create("control", 0644, dir, &control_ops))
 		return 0;
 out:
 	proc_remove(swarm_dir);

@@ -4,6 +4,10 @@
  * these into words; each line is run, and its result is kept until it is read or the
  * next write comes.
  *
+ * A line is run when its writer has shown that it is whole: by a newline, or by writing
+ * nothing else. A process that is killed within a line has not; half of `remove_agent 71` would
+ * remove agent 7.
+ *
  * How writes become lines is described at gdl_session_write().
  */
 
@@ -18,7 +22,6 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/uaccess.h>
 #include <linux/user_namespace.h>
 
 #include "gpu_dma_lock.h"
@@ -29,13 +32,17 @@
 /* A write up to this long is copied to the stack. */
 #define SHORT_WRITE_LEN	80
 
-/* The most that a result reads as: an id or an error, and a newline. */
-#define RESULT_MAX_LEN	32
+/* Of a line that is not run, so much goes to the kernel's log. */
+#define SHOWN_LEN	64
+
+/* The most that a result reads as: an id, or an error and why, and a newline. */
+#define RESULT_MAX_LEN	(32 + GDL_WHY_LEN)
 
 /* An open file that is written to. */
 struct gdl_session {
 	gdl_line_fn run;			/* C */
 	bool may_command;			/* C: its opener may */
+	bool explains;				/* C: results can be read */
 	struct mutex mutex;			/* protects all that follows */
 	bool written;
 	struct gdl_reply reply;			/* to the command that runs */
@@ -87,16 +94,18 @@ static bool in_word(char c)
 
 /*
  * Cut the line at @line, which is ended by a newline, into words; return where it
- * ends. In one pass, since that is a tenth of what a command costs.
+ * ends. In one pass, since that is a tenth of what a command costs. A comment has none.
  */
 static char *cut(char *line, struct words *words)
 {
+	bool comment = false;
 	int nr = 0;
 	char end;
 
 	do {
 		if (in_word(*line)) {
-			if (nr == GDL_WORDS_MAX)
+			comment = !nr && *line == '#';
+			if (comment || nr == GDL_WORDS_MAX)
 				break;
 			words->at[nr++] = line++;
 			while (in_word(*line))
@@ -109,10 +118,23 @@ static char *cut(char *line, struct words *words)
 		words->nr = nr;
 		return line - 1;
 	}
-	words->nr = NOT_WORDS;
+	words->nr = comment ? 0 : NOT_WORDS;
 	while (*line != '\n')
 		line++;
 	return line;
+}
+
+/* A line was of no use. It is the write's last, so that its why is there to be read. */
+static void failed(struct gdl_session *session, int error, struct words *words)
+{
+	gdl_stat_inc(GDL_STAT_COMMANDS_FAILED);
+	session->reply.why[0] = '\0';
+	if (!session->explains)
+		return;
+	if (words->nr == NOT_WORDS)
+		strscpy(session->reply.why, "too many words, or a NUL", GDL_WHY_LEN);
+	else
+		gdl_command_explain(&session->reply, error, words->nr, words->at);
 }
 
 /* Run the line that @words are of. */
@@ -130,7 +152,7 @@ static int run_words(struct gdl_session *session, struct words *words)
 	ret = words->nr == NOT_WORDS ? -EINVAL :
 	      session->run(&session->reply, words->nr, words->at);
 	if (ret)
-		gdl_stat_inc(GDL_STAT_COMMANDS_FAILED);
+		failed(session, ret, words);
 	session->results[session->nr_results++] = ret ?: session->reply.id;
 	return ret;
 }
@@ -239,24 +261,34 @@ struct gdl_session *gdl_session_open(struct file *file, gdl_line_fn run)
 	mutex_init(&session->mutex);
 	session->may_command = file_ns_capable(file, &init_user_ns, CAP_SYS_ADMIN);
 	session->run = run;
-	session->reply.may_wait = true;
+	session->explains = run == gdl_command_control && file->f_mode & FMODE_READ;
 	return session;
 }
 
+/* What was never ended may be the half of a line. */
+static void drop_rest(struct gdl_session *session)
+{
+	int len = min_t(size_t, session->rest_len, SHOWN_LEN);
+
+	gdl_stat_inc(GDL_STAT_COMMANDS_UNFINISHED);
+	pr_notice_ratelimited("not run, as its newline never came: %*pE%s\n", len,
+			      session->rest, session->rest_len > SHOWN_LEN ? "..." : "");
+}
+
 /**
- * gdl_session_close() - end a session; runs a line that was never ended
+ * gdl_session_close() - end a session
  * @session: from gdl_session_open()
  *
- * A lock in that line is not waited for.
+ * A line that was never ended is not run. What was had after the command `session` ends.
  *
  * Context: May sleep.
  */
 void gdl_session_close(struct gdl_session *session)
 {
-	/* Whoever closes the file may be exiting: nothing could end his wait. */
-	session->reply.may_wait = false;
-	if (session->rest_len && run_rest(session))
-		gdl_stat_inc(GDL_STAT_COMMANDS_FAILED_AT_CLOSE);
+	if (session->rest_len)
+		drop_rest(session);
+	if (session->reply.holdings)
+		gdl_holdings_free(session->reply.holdings);
 	kvfree(session->results);
 	mutex_destroy(&session->mutex);
 	kfree(session);
@@ -275,8 +307,8 @@ static ssize_t write_locked(struct gdl_session *session,
 		lines = kvmalloc(len, GFP_KERNEL);
 	if (!lines)
 		return -ENOMEM;
-	ret = -EFAULT;
-	if (!copy_from_user(lines, buf, len)) {
+	ret = gdl_copy_from_user(lines, buf, len);
+	if (!ret) {
 		session->nr_results = 0;
 		session->read_result = 0;
 		session->read_pos = 0;
@@ -293,16 +325,16 @@ static ssize_t write_locked(struct gdl_session *session,
  * @buf: the lines
  * @count: bytes
  *
- * The lines run in order, up to the first that fails; blank ones do nothing. Of
- * a write over 64 KiB the whole lines within its first 64 KiB are taken. What is
- * behind the last newline waits for its rest in the next write, or for the close;
- * but a first write without any newline runs at once.
+ * The lines run in order, up to the first that fails; blank ones and comments, which
+ * begin with #, do nothing. Of a write over 64 KiB the whole lines within its first
+ * 64 KiB are taken. What is behind the last newline waits for its rest in the next
+ * write; but a first write without any newline runs at once.
  *
  * Context: May sleep.
  * Return: How many bytes were taken: whole lines that succeeded, and a rest
  * that was kept. If the first line failed, its error; -EPERM if the opener of
  * the file lacks CAP_SYS_ADMIN, -E2BIG if that line is over 4095 bytes,
- * -EINTR, -EFAULT, -ENOMEM.
+ * -EINTR, -EFAULT, -ENOMEM, -ENODEV if @buf is not there and the module is going.
  */
 ssize_t gdl_session_write(struct gdl_session *session, const char __user *buf,
 			  size_t count)
@@ -323,23 +355,26 @@ ssize_t gdl_session_write(struct gdl_session *session, const char __user *buf,
 static ssize_t read_usage(struct gdl_session *session, char __user *buf, size_t count)
 {
 	char *usage = kmalloc(PAGE_SIZE, GFP_KERNEL);
-	loff_t pos = session->read_pos;
 	size_t len;
-	ssize_t ret;
+	int ret;
 
 	if (!usage)
 		return -ENOMEM;
-	len = gdl_command_usage(usage, PAGE_SIZE);
-	ret = simple_read_from_buffer(buf, count, &pos, usage, len);
-	session->read_pos = pos;
+	len = gdl_command_usage(usage, PAGE_SIZE) - session->read_pos;
+	len = min(len, count);
+	ret = gdl_copy_to_user(buf, usage + session->read_pos, len);
 	kfree(usage);
-	return ret;
+	if (ret)
+		return ret;
+	session->read_pos += len;
+	return len;
 }
 
-static size_t print_result(char *text, s64 result)
+static size_t print_result(char *text, s64 result, const char *why)
 {
 	if (result < 0)
-		return scnprintf(text, RESULT_MAX_LEN, "%pe\n", ERR_PTR(result));
+		return scnprintf(text, RESULT_MAX_LEN, "%pe%s%s\n", ERR_PTR(result),
+				 *why ? " " : "", why);
 	if (!result)
 		return scnprintf(text, RESULT_MAX_LEN, "ok\n");
 	return scnprintf(text, RESULT_MAX_LEN, "%lld\n", result);
@@ -350,12 +385,15 @@ static ssize_t read_results(struct gdl_session *session, char __user *buf, size_
 {
 	char text[RESULT_MAX_LEN];
 	size_t len, n, done = 0;
+	int ret;
 
 	while (done < count && session->read_result < session->nr_results) {
-		len = print_result(text, session->results[session->read_result]);
+		len = print_result(text, session->results[session->read_result],
+				   session->reply.why);
 		n = min(len - session->read_pos, count - done);
-		if (copy_to_user(buf + done, text + session->read_pos, n))
-			return done ?: -EFAULT;
+		ret = gdl_copy_to_user(buf + done, text + session->read_pos, n);
+		if (ret)
+			return done ?: ret;
 		done += n;
 		session->read_pos += n;
 		if (session->read_pos < len)
@@ -372,11 +410,12 @@ static ssize_t read_results(struct gdl_session *session, char __user *buf, size_
  * @buf: receives them
  * @count: bytes at most
  *
- * One line a command: what it printed, "ok", or its error. Where nothing was
- * written yet: the list of commands.
+ * One line a command: what it printed, "ok", or its error and what was wrong. Where
+ * nothing was written yet: the list of commands.
  *
  * Context: May sleep.
- * Return: How many bytes were read, 0 at the end; -EINTR, -EFAULT, -ENOMEM.
+ * Return: How many bytes were read, 0 at the end; -EINTR, -EFAULT, -ENOMEM, -ENODEV if
+ * @buf is not there and the module is going.
  */
 ssize_t gdl_session_read(struct gdl_session *session, char __user *buf,
 			 size_t count)

@@ -29,12 +29,24 @@ static const char * const stat_names[GDL_NR_STATS] = {
 	[GDL_STAT_CONTEXTS_LOST]	= "contexts_lost",
 	[GDL_STAT_DEVICES_LOST]		= "devices_lost",
 	[GDL_STAT_EXPORTERS_FULL]	= "exporters_full",
+	[GDL_STAT_RESOURCES_LOST]	= "resources_lost",
+	[GDL_STAT_BINDINGS_ENDED]	= "bindings_ended",
+	[GDL_STAT_BINDINGS_RENEWED]	= "bindings_renewed",
+	[GDL_STAT_TEMPLATES_FAILED]	= "templates_failed",
+	[GDL_STAT_POLICY_CHANGES]	= "policy_changes",
+	[GDL_STAT_BUFFERS_CAPPED]	= "buffers_capped",
+	[GDL_STAT_ATTACHMENTS_CAPPED]	= "attachments_capped",
+	[GDL_STAT_CONTEXTS_CAPPED]	= "contexts_capped",
+	[GDL_STAT_MAPPINGS_CAPPED]	= "mappings_capped",
 	[GDL_STAT_LEDGER_ALLOCATED]	= "ledger_allocated",
 	[GDL_STAT_LEDGER_FREED]		= "ledger_freed",
+	[GDL_STAT_REPORTS_BEGUN]	= "reports_begun",
+	[GDL_STAT_REPORTS_ENDED]	= "reports_ended",
 	[GDL_STAT_QUOTA_DENIED]		= "quota_denied",
 	[GDL_STAT_QUOTA_AUDITED]	= "quota_audited",
 	[GDL_STAT_CAPACITY_DENIED]	= "capacity_denied",
 	[GDL_STAT_CAPACITY_AUDITED]	= "capacity_audited",
+	[GDL_STAT_UNTRACKED_DENIED]	= "untracked_denied",
 	[GDL_STAT_LOCKS_ACQUIRED]	= "locks_acquired",
 	[GDL_STAT_LOCKS_CONTENDED]	= "locks_contended",
 	[GDL_STAT_LOCKS_DEADLOCKS]	= "locks_deadlocks",
@@ -43,6 +55,7 @@ static const char * const stat_names[GDL_NR_STATS] = {
 	[GDL_STAT_LOCKS_DENIED]		= "locks_denied",
 	[GDL_STAT_LOCKS_AUDITED]	= "locks_audited",
 	[GDL_STAT_LOCKS_LOST]		= "locks_lost",
+	[GDL_STAT_WAITERS_CAPPED]	= "waiters_capped",
 	[GDL_STAT_DMA_CHECKS]		= "dma_checks",
 	[GDL_STAT_DMA_CHECKS_DENIED]	= "dma_checks_denied",
 	[GDL_STAT_DMA_DENIED]		= "dma_denied",
@@ -51,7 +64,7 @@ static const char * const stat_names[GDL_NR_STATS] = {
 	[GDL_STAT_DMA_SEGMENTS_UNCHECKED] = "dma_segments_unchecked",
 	[GDL_STAT_COMMANDS]		= "commands",
 	[GDL_STAT_COMMANDS_FAILED]	= "commands_failed",
-	[GDL_STAT_COMMANDS_FAILED_AT_CLOSE] = "commands_failed_at_close",
+	[GDL_STAT_COMMANDS_UNFINISHED] = "commands_unfinished",
 };
 
 /**
@@ -76,10 +89,11 @@ static void sum_all(struct gdl_stats *sum)
 		s = per_cpu_ptr(&gdl_stats, cpu);
 		for (i = 0; i < GDL_NR_STATS; i++)
 			sum->count[i] += READ_ONCE(s->count[i]);
-		for (i = 0; i < GDL_NR_PROBES; i++) {
-			sum->probe_hits[i] += READ_ONCE(s->probe_hits[i]);
-			sum->probe_failed[i] += READ_ONCE(s->probe_failed[i]);
+		for (i = 0; i < GDL_NR_HOOKS; i++) {
+			sum->hook_hits[i] += READ_ONCE(s->hook_hits[i]);
+			sum->hook_failed[i] += READ_ONCE(s->hook_failed[i]);
 		}
+		sum->hook_calls_ended += READ_ONCE(s->hook_calls_ended);
 	}
 }
 
@@ -87,7 +101,7 @@ static void sum_all(struct gdl_stats *sum)
  * gdl_stats_read() - sum the counters of all CPUs since the last reset
  * @sum: receives the sums
  *
- * Context: Any but hard interrupt. Takes and releases a spinlock.
+ * Context: Process context. Takes and releases a spinlock.
  */
 void gdl_stats_read(struct gdl_stats *sum)
 {
@@ -97,9 +111,9 @@ void gdl_stats_read(struct gdl_stats *sum)
 	sum_all(sum);
 	for (i = 0; i < GDL_NR_STATS; i++)
 		sum->count[i] -= base.count[i];
-	for (i = 0; i < GDL_NR_PROBES; i++) {
-		sum->probe_hits[i] -= base.probe_hits[i];
-		sum->probe_failed[i] -= base.probe_failed[i];
+	for (i = 0; i < GDL_NR_HOOKS; i++) {
+		sum->hook_hits[i] -= base.hook_hits[i];
+		sum->hook_failed[i] -= base.hook_failed[i];
 	}
 	spin_unlock(&base_lock);
 }
@@ -107,7 +121,7 @@ void gdl_stats_read(struct gdl_stats *sum)
 /**
  * gdl_stats_reset() - make every counter read as 0 from here on
  *
- * Context: Any but hard interrupt. Takes and releases a spinlock.
+ * Context: Process context. Takes and releases a spinlock.
  */
 void gdl_stats_reset(void)
 {
@@ -119,7 +133,7 @@ void gdl_stats_reset(void)
 /**
  * gdl_stats_lossy() - was anything lost since the module was loaded?
  *
- * Context: Any but hard interrupt.
+ * Context: Any.
  * Return: Whether something could not be tracked: totals may be short then. A
  * reset does not change it.
  */
@@ -134,7 +148,51 @@ bool gdl_stats_lossy(void)
 	       sum.count[GDL_STAT_ATTACHMENTS_LOST] +
 	       sum.count[GDL_STAT_CONTEXTS_LOST] +
 	       sum.count[GDL_STAT_DEVICES_LOST];
-	for (i = 0; i < GDL_NR_PROBES; i++)
-		lost += sum.probe_failed[i];
+	for (i = 0; i < GDL_NR_HOOKS; i++)
+		lost += sum.hook_failed[i];
 	return lost;
+}
+
+/**
+ * gdl_stats_calls_in_flight() - how many calls of hooked functions have not ended
+ *
+ * Each call is counted when it begins and when it ends, maybe on different CPUs.
+ *
+ * Context: Any. No call begins any more.
+ * Return: Their number; 0 only if none is left.
+ */
+u64 gdl_stats_calls_in_flight(void)
+{
+	struct gdl_stats sum;
+	u64 begun = 0;
+	int i;
+
+	sum_all(&sum);
+	for (i = 0; i < GDL_NR_HOOKS; i++)
+		begun += sum.hook_hits[i];
+	return begun - sum.hook_calls_ended;
+}
+
+/**
+ * gdl_stats_alerts() - how much was counted that ought not to be
+ *
+ * Context: Any.
+ * Return: The sum of those counters since the module was loaded. It only rises, and a
+ * reset does not change it.
+ */
+u64 gdl_stats_alerts(void)
+{
+	const struct gdl_stats *s;
+	u64 sum = 0;
+	int cpu, i;
+
+	for_each_possible_cpu(cpu) {
+		s = per_cpu_ptr(&gdl_stats, cpu);
+		for (i = 0; i < GDL_NR_STATS; i++)
+			if (gdl_stat_alerts(i))
+				sum += READ_ONCE(s->count[i]);
+		for (i = 0; i < GDL_NR_HOOKS; i++)
+			sum += READ_ONCE(s->hook_failed[i]);
+	}
+	return sum;
 }

@@ -38,6 +38,11 @@ DEFINE_EVENT(gdl_buffer, gdl_buffer_create,
 	TP_ARGS(b, dq)
 );
 
+DEFINE_EVENT(gdl_buffer, gdl_buffer_settle,
+	TP_PROTO(const struct gdl_buffer *b, const struct gdl_device_quota *dq),
+	TP_ARGS(b, dq)
+);
+
 DEFINE_EVENT(gdl_buffer, gdl_buffer_free,
 	TP_PROTO(const struct gdl_buffer *b, const struct gdl_device_quota *dq),
 	TP_ARGS(b, dq)
@@ -53,7 +58,7 @@ DECLARE_EVENT_CLASS(gdl_attachment,
 	),
 	TP_fast_assign(
 		__entry->buffer = a->buffer_id;
-		__entry->agent = a->agent_id;
+		__entry->agent = READ_ONCE(a->agent)->id;
 		gdl_assign_str(importer, a->importer);
 	),
 	TP_printk("buffer=%llu agent=%llu importer=%s", __entry->buffer,
@@ -82,7 +87,7 @@ DECLARE_EVENT_CLASS(gdl_mapping,
 	),
 	TP_fast_assign(
 		__entry->buffer = a->buffer_id;
-		__entry->agent = a->agent_id;
+		__entry->agent = READ_ONCE(a->agent)->id;
 		gdl_assign_str(importer, a->importer);
 		gdl_assign_str(direction, gdl_direction_names[direction]);
 	),
@@ -220,6 +225,41 @@ TRACE_EVENT(gdl_policy,
 		gdl_assign_str(to, to);
 	),
 	TP_printk("from=%s to=%s", __get_str(from), __get_str(to))
+);
+
+/* A bound cgroup has gone or come: its binding is waiting or bound. */
+TRACE_EVENT(gdl_binding,
+	TP_PROTO(const struct gdl_binding *b, const char *state),
+	TP_ARGS(b, state),
+	TP_STRUCT__entry(
+		__field(u64, agent)
+		__field(bool, template)
+		__string(path, b->cgroup.path->name)
+		__string(state, state)
+	),
+	TP_fast_assign(
+		__entry->agent = b->agent->id;
+		__entry->template = b->template;
+		gdl_assign_str(path, b->cgroup.path->name);
+		gdl_assign_str(state, state);
+	),
+	TP_printk("agent=%llu cgroup=%s state=%s template=%d", __entry->agent,
+		  __get_str(path), __get_str(state), __entry->template)
+);
+
+/* A cgroup did not become an agent. */
+TRACE_EVENT(gdl_template_failed,
+	TP_PROTO(const char *path, const char *why),
+	TP_ARGS(path, why),
+	TP_STRUCT__entry(
+		__string(path, path)
+		__string(why, why)
+	),
+	TP_fast_assign(
+		gdl_assign_str(path, path);
+		gdl_assign_str(why, why);
+	),
+	TP_printk("cgroup=%s why=%s", __get_str(path), __get_str(why))
 );
 
 #endif /* GPU_DMA_LOCK_TRACE_H */

@@ -163,6 +163,19 @@ sub check_word {
 	print "$where: no $word\n";
 }
 
+# A fence after `<!-- file: PATH -->` is that file without the line of its license.
+sub check_file {
+	my ($where, $file, $shown) = @_;
+	my $is = '';
+
+	if (open my $in, '<', $file) {
+		<$in>;
+		local $/;
+		$is = <$in>;
+	}
+	print "$where: not as $file\n" if $is ne $shown;
+}
+
 sub check_names {
 	my ($path) = @_;
 
@@ -170,6 +183,16 @@ sub check_names {
 	while (my $line = <$file>) {
 		my $where = "$path:$.";
 
+		if ($line =~ /^<!-- file: (\S+) -->/) {
+			my ($source, $shown) = ($1, '');
+
+			<$file>;
+			while (defined($line = <$file>) && $line ne "```\n") {
+				$shown .= $line;
+			}
+			check_file($where, $source, $shown);
+			next;
+		}
 		chomp $line;
 		check_link($where, $path, $1) while $line =~ /\]\(([^)\s]+)\)/g;
 		while ($line =~ /`([^`]+)`/g) {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# Putting together the guest's files; sourced after lib.sh.
+# Putting together the guest's files; sourced after lib.sh and
+# debian.sh.
 
 # guest_root DIR: the folders that every part of the initramfs must agree on, as
 # a later part's folder would replace an earlier part's link of the same name.
@@ -23,6 +24,42 @@ is_elf()
 		[[ $magic == $'\x7fELF' ]]
 }
 
+# Where programs and libraries for another architecture than this machine's come from: a
+# folder with packages of it; empty for this machine itself.
+SYSROOT=
+
+# make_sysroot ARCH NAME PACKAGE...: the packages for another architecture than this
+# machine's, in the cache, once; sets SYSROOT.
+make_sysroot()
+{
+	local new arch=$1
+
+	SYSROOT=$CACHE/sysroot-$1-$2
+	shift 2
+	[[ -e $SYSROOT ]] || hold_lock "${SYSROOT##*/}"
+	[[ ! -e $SYSROOT ]] || return 0
+	say "fetching $* for $arch"
+	new=$(make_dir "$SYSROOT")
+	host_suites | source_lines | unpack_all "$new" "$arch" "$@"
+	publish_dir "$SYSROOT"
+}
+
+# add_foreign_libraries DIR FILE: ldd would have to run the program.
+add_foreign_libraries()
+{
+	local dir=$1 name library
+
+	readelf -dlW "$2" 2>/dev/null |
+		sed -n 's/.*program interpreter: \(.*\)]/\1/p; s/.*(NEEDED).*\[\(.*\)]/\1/p' |
+		while read -r name; do
+			library=$(cd "$SYSROOT" && find . -path "*/${name#/}" -print -quit)
+			[[ $library && ! -e $dir/$library ]] || continue
+			mkdir -p "$dir/${library%/*}"
+			cp -L "$SYSROOT/$library" "$dir/$library"
+			add_foreign_libraries "$dir" "$dir/$library"
+		done
+}
+
 # add_libraries DIR FILE: the shared libraries and the interpreter that a
 # program or library wants, at the paths where it looks for them. Files that
 # are not dynamically linked want none.
@@ -30,6 +67,10 @@ add_libraries()
 {
 	local dir=$1 library
 
+	if [[ $SYSROOT ]]; then
+		add_foreign_libraries "$1" "$2"
+		return
+	fi
 	ldd "$2" 2>/dev/null | grep -oE '(^|[[:blank:]])/[^ ]+' |
 		while read -r library; do
 			mkdir -p "$dir${library%/*}"

@@ -12,7 +12,7 @@ mkdir -p "$CACHE/locks"
 CACHE=$(cd -- "$CACHE" && pwd -P)
 
 # For the callers, the kernel's after load_kernel; named here for shellcheck.
-export TOP VERSION VMLINUX MODULES KDIR TREE CMDLINE MAKE_ARGS
+export TOP VERSION VMLINUX MODULES KDIR TREE CMDLINE MAKE_ARGS GUEST_ARCH
 
 # The runner's own failures end with this status, so that they are not taken
 # for a test's result (1), a kernel report (125) or a timeout (124).
@@ -75,8 +75,27 @@ load_kernel()
 	local settings
 
 	settings=$("$SCRIPTS/kernel" "$1") || exit
-	MAKE_ARGS=
+	TREE='' CMDLINE='' MAKE_ARGS='' GUEST_ARCH=amd64
 	eval "$settings"
+}
+
+# cross_prefix ARCH: what the names of the compiler and its tools for ARCH begin with.
+cross_prefix()
+{
+	case $1 in
+	amd64) ;;
+	arm64) echo aarch64-linux-gnu- ;;
+	*) die "no compiler for '$1'" ;;
+	esac
+}
+
+# compiler_packages ARCH: with what is needed to link programs.
+compiler_packages()
+{
+	local prefix
+
+	prefix=$(cross_prefix "$1")
+	echo "gcc${prefix:+-${prefix%-}}" "libc6-dev${prefix:+-$1-cross}"
 }
 
 # in_tree TREE COMMAND...: runs COMMAND in a Debian tree with proc mounted, in

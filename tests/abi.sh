@@ -48,11 +48,11 @@ same() {
 
 has_header() {
 	case $1 in
-	stats | control | dma_permissions) return 1 ;;
+	stats | self | control | config | dma_permissions) return 1 ;;
 	esac
 }
 
-# documented_keys: with those of each probed function
+# documented_keys: with those of each hooked function
 documented_keys() {
 	rows stats | cut -f 1 >/tmp/cells
 	# The functions are those cells that are no key: they stand below FUNCTION.
@@ -78,6 +78,11 @@ fields() {
 		END { print event names }' "$events/$1/format"
 }
 
+modinfo /gpu_dma_lock.ko >/tmp/modinfo
+
+# So that there is a device in `self`
+gembuf -d vgem >/dev/null
+
 : >/tmp/tables
 for file in "$proc"/*; do
 	name=$(basename "$file")
@@ -89,6 +94,7 @@ while read -r name; do
 	is "$(words "$name" | tr '\n' ' ')" "$(head -n 1 "$proc/$name") " "columns of $name: documented as they are"
 done </tmp/tables
 same "keys of stats" "$(documented_keys)" "$(cut -d ' ' -f 1 "$proc/stats")"
+same "keys of self" "$(words self)" "$(cut -d ' ' -f 1 "$proc/self")"
 same commands "$(words Commands)" "$(cat "$proc/control")"
 same errors "$(words Errors)" "$(cat /host/errors)"
 same parameters "$(words "Module parameters")" "$(ls "$parameters")"
@@ -99,12 +105,34 @@ same tracepoints "$(rows Tracepoints | cut -f 1,2 | tr '\t' ' ')" \
 same "exported functions" "$(words "For other modules")" \
 	"$(sed -n 's/.* __ksymtab_\([a-z_]*\)\t\[gpu_dma_lock\]$/\1/p' /proc/kallsyms)"
 
+# structures: of the header, each with its fields in their order, or with its size.
+structures() {
+	awk -v what="$1" '
+		/^struct gpu_dma_lock_[a-z]* \{/ { name = $2; fields = ""; size = 0; next }
+		name && /^\t__[us](32|64) / {
+			field = $2
+			sub(/;/, "", field)
+			fields = fields " " field
+			size += $1 ~ /64/ ? 8 : 4
+		}
+		name && /^\};/ { print name (what == "size" ? " " size : fields); name = "" }
+	' /host/gpu_dma_lock_ioctl.h
+}
+
+device=$(rows /dev/gpu_dma_lock)
+same "structures of the ioctls" "$(echo "$device" | grep '^gpu_dma_lock_' | tr '\t' ' ')" "$(structures fields)"
+same "sizes of the structures" "$(echo "$device" | grep -v '^gpu_dma_lock_' | cut -f 2,3 | tr '\t' ' ')" "$(structures size)"
+same ioctls "$(echo "$device" | grep -v '^gpu_dma_lock_' | cut -f 1)" \
+	"$(sed -n 's/^#define GPU_DMA_LOCK_IOC_\([A-Z]*\)\t.*/\1/p' /host/gpu_dma_lock_ioctl.h)"
+is "$(stat -c %a /dev/gpu_dma_lock)" 666 "/dev/gpu_dma_lock is for everybody"
+succeeds "the module has the device's alias" grep -q '^alias: *devname:gpu_dma_lock$' /tmp/modinfo
+
 same "man page: files" "$(sed -n '/^\.SH FILES/,/^\.SH/s/^\.I \([a-z_]*\)$/\1/p' /host/gpu_dma_lock.4)" \
 	"$(ls "$proc")"
 same "man page: commands" \
 	"$(sed -n '/^\.SS Commands/,/^\.SH/s/^\.BR\{0,1\} \([a-z_]*\)\( ".*\)\{0,1\}$/\1/p' /host/gpu_dma_lock.4 | grep -vx ok)" \
 	"$(cut -d ' ' -f 1 "$proc/control")"
-same "man page: parameters" "$(sed -n '/^\.SS Parameters/,/^\.SS/s/^\.BR \([a-z]*\)= .*/\1/p' /host/gpu_dma_lock.4)" \
+same "man page: parameters" "$(sed -n '/^\.SS Parameters/,/^\.SS/s/^\.BR \([a-z_]*\)= .*/\1/p' /host/gpu_dma_lock.4)" \
 	"$(ls "$parameters")"
 for file in "$proc"/*; do
 	name=$(basename "$file")

@@ -354,21 +354,35 @@ static void test_hidden(struct hidden *h)
 	close(h->wire[1]);
 }
 
-/* An old dma-buf under way that another driver imports is adopted at the attach. */
+/*
+ * An old dma-buf under way that another driver imports is adopted at the attach. Who
+ * imports it has not made it: it is the host's, and under enforce nobody else's.
+ */
 static void test_attach(int fd)
 {
 	int vgem = gem_open("vgem");
 	struct swarm_table t;
 	__u32 imported;
 
-	is_errno(gem_import(vgem, fd, &imported), 0, "a dma-buf not known is imported");
+	if (swarm_cmd("policy enforce\ncreate_agent 1\nbind 1 pid:%d\n", getpid()))
+		bail("working for agent 1");
+	is_errno(gem_import(vgem, fd, &imported), EACCES,
+		 "enforce: who did not make it is refused");
+	if (swarm_cmd("policy audit"))
+		bail("policy");
+	is_errno(gem_import(vgem, fd, &imported), 0, "audit: a dma-buf not known is imported");
 	swarm_load(&t, "allocations");
 	is(t.rows, 1, "so it is found");
 	is_str(swarm_cell(&t, 0, "AGE_MS"), "-", "adopted");
 	is(swarm_u64(&t, 0, "ATTACHMENTS"), 1, "with its attachment");
+	is(swarm_u64(&t, 0, "AGENT"), 0, "as the host's");
+	is_str(swarm_cell(&t, 0, "PID"), "-", "of no process");
+	is_str(swarm_cell(&t, 0, "COMM"), "-", "that anybody knows");
 	swarm_unload(&t);
 	is(life_rows("attachments"), 1, "which has a row");
 	swarm_add_up("with what was adopted at an attach");
+	if (swarm_cmd("remove_agent 1"))
+		bail("removing agent 1");
 	close(fd);
 	close(vgem);
 }

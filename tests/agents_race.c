@@ -6,12 +6,14 @@
  * is agent 0's or gone.
  *
  * vm: --load --smp 4 --mem 1024 --timeout 240
+ * vm: --load --mem 1024 --timeout 240
  */
 #define _GNU_SOURCE
 #include <stdatomic.h>
 #include <sys/mman.h>
 
 #include "cgroup.h"
+#include "perm.h"
 #include "source.h"
 #include "totals.h"
 #include "client.h"
@@ -259,6 +261,50 @@ static void one_round(int round)
 	}
 }
 
+#define SLOW_AGENT	50
+#define SLOW_CALLS	"/sys/module/delay/parameters/calls"
+#define SLOW_SECONDS	60
+
+static bool is_slow(const void *unused)
+{
+	int fd = open(SLOW_CALLS, O_RDONLY | O_CLOEXEC);
+	char byte = '0';
+
+	(void)unused;
+	if (fd < 0 || read(fd, &byte, 1) != 1)
+		bail("reading from delay.ko");
+	close(fd);
+	return byte != '0';
+}
+
+/*
+ * An agent is removed between the moment that it is found and that at which what is
+ * charged to it can be seen: it is emptied after that only.
+ */
+static void test_slow_charge(void)
+{
+	struct client c;
+	char params[32];
+
+	client_start(&c);
+	snprintf(params, sizeof(params), "pid=%d", c.pid);
+	if (swarm_cmd("policy audit\ncreate_agent %d\nbind %d pid:%d\n", SLOW_AGENT, SLOW_AGENT,
+		      c.pid) ||
+	    !client_call(&c, source_is_there, SOURCE_VGEM, 0) ||
+	    perm_insert_with(PERM_TEST_DIR "delay.ko", params))
+		bail("making a slow client");
+	client_post(&c, source_do_make, SOURCE_VGEM, 4096);
+	ok(swarm_wait(is_slow, NULL, SLOW_SECONDS), "a charge has begun");
+	is_errno(swarm_cmd("remove_agent %d", SLOW_AGENT), 0, "meanwhile its agent is removed");
+	is_errno(client_result(&c), 0, "the charge ends");
+	if (perm_delete("delay"))
+		bail("removing delay.ko");
+	is(swarm_get("agents", "ID", 0, "USED"), 4096, "and is agent 0's");
+	totals_add_up("after a slow charge");
+	client_stop(&c, 0);
+	ok(swarm_wait(nothing_left, NULL, GONE_SECONDS), "the slow client's buffer is gone");
+}
+
 int main(void)
 {
 	int round;
@@ -268,6 +314,7 @@ int main(void)
 	device = swarm_device(NULL);
 	if (shared == MAP_FAILED || device == SWARM_NONE)
 		bail("no memory to share or no device");
+	test_slow_charge();
 	for (round = 1; round <= ROUNDS; round++)
 		one_round(round);
 	note("%lld real buffers; %lld bindings, %lld undone, %lld agents removed, %lld allocated",

@@ -4,9 +4,12 @@
  * says who holds what. A process that moves is charged to its new agent from
  * then on; what it made before stays where it is.
  *
- * vm: --load --mem 512 --timeout 120
+ * vm: --load --mem 512 --timeout 120 --append kmemleak=on
  */
 #define _GNU_SOURCE
+#include <pthread.h>
+#include <sys/prctl.h>
+
 #include "cgroup.h"
 #include "client.h"
 #include "source.h"
@@ -242,6 +245,49 @@ static void test_removed(void)
 	nothing_left("when the clients have ended");
 }
 
+static void *make_in_thread(void *err)
+{
+	prctl(PR_SET_NAME, "another name");
+	*(long *)err = source_make(SOURCE_VGEM, 4096);
+	return NULL;
+}
+
+/* Client: makes a buffer in a thread that has a name of its own. */
+static long make_by_thread(long a, long b)
+{
+	pthread_t thread;
+	long err = -1;
+
+	(void)a;
+	(void)b;
+	if (!source_open(SOURCE_VGEM) || pthread_create(&thread, NULL, make_in_thread, &err))
+		return -1;
+	pthread_join(thread, NULL);
+	return err;
+}
+
+/* PID and COMM are those of the process, whichever thread makes the buffer. */
+static void test_thread(void)
+{
+	struct swarm_table t;
+	struct client c;
+	char comm[32];
+	long row;
+
+	start_in(&c, 2);
+	is(client_call(&c, make_by_thread, 0, 0), 0, "a thread makes a buffer");
+	if (prctl(PR_GET_NAME, comm))
+		bail("prctl");
+	swarm_load(&t, "allocations");
+	row = swarm_find_u64(&t, 0, "PID", c.pid);
+	ok(row >= 0, "its process has a row");
+	if (row >= 0)
+		is_str(swarm_cell(&t, row, "COMM"), comm, "and its name is shown");
+	swarm_unload(&t);
+	client_stop(&c, SIGKILL);
+	nothing_left("when the client was killed");
+}
+
 /* A buffer of no GPU belongs to its agent and to the device row `-`. */
 static void test_no_gpu(enum source_id source)
 {
@@ -292,6 +338,7 @@ int main(void)
 		test_moved(i);
 		test_rebound(i);
 	}
+	test_thread();
 	test_removed();
 	for (i = SOURCE_GEMS; i < NR_SOURCES; i++)
 		test_no_gpu(i);

@@ -100,24 +100,43 @@ static inline void client_stop(struct client *c, int sig)
 	waitpid(c->pid, NULL, 0);
 }
 
-/* Sends an open file to whoever reads the other end of the socket. */
-static inline int client_send_fd(int socket, int fd)
-{
-	char control[CMSG_SPACE(sizeof(int))] = { 0 }, byte = 0;
-	struct iovec data = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &data,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+/* A message with an open file; not to be copied. */
+struct client_fd_message {
+	struct msghdr msg;
+	struct iovec data;
+	char byte;
+	union {
+		struct cmsghdr aligned;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+};
 
+static inline void client_fd_message(struct client_fd_message *m, int fd)
+{
+	struct cmsghdr *c;
+
+	memset(m, 0, sizeof(*m));
+	m->data = (struct iovec){ .iov_base = &m->byte, .iov_len = 1 };
+	m->msg = (struct msghdr){
+		.msg_iov = &m->data,
+		.msg_iovlen = 1,
+		.msg_control = &m->control,
+		.msg_controllen = sizeof(m->control),
+	};
+	c = CMSG_FIRSTHDR(&m->msg);
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	return sendmsg(socket, &msg, 0) < 0 ? errno : 0;
+}
+
+/* Sends an open file to whoever reads the other end of the socket. */
+static inline int client_send_fd(int socket, int fd)
+{
+	struct client_fd_message m;
+
+	client_fd_message(&m, fd);
+	return sendmsg(socket, &m.msg, 0) < 0 ? errno : 0;
 }
 
 /* The open file that was sent, or -1. */

@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include "client.h"
 #include "gem.h"
@@ -74,6 +75,27 @@ static long run_open(long is_vgem, long render)
 	else
 		card_fd = gem_open(is_vgem ? "vgem" : "virtio_gpu");
 	return card_fd;
+}
+
+/* The open file @fd of process @pid */
+static long run_take(long pid, long fd)
+{
+	int pidfd = syscall(SYS_pidfd_open, pid, 0);
+
+	prctl(PR_SET_NAME, "user");
+	card_fd = syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	close(pidfd);
+	return card_fd < 0 ? errno : 0;
+}
+
+static long run_create(long unused, long unused2)
+{
+	__u32 handle;
+	int err = gem_create(card_fd, 4096, &handle);
+
+	(void)unused;
+	(void)unused2;
+	return err ?: gem_destroy(card_fd, handle);
 }
 
 static long run_close(long fd, long unused)
@@ -174,6 +196,46 @@ static void test_render_node(void)
 	}
 	client_stop(&c, 0);
 	ok(goes(c.pid), "and goes");
+}
+
+/* A server opens a file and passes it to a client, which works for another agent. */
+static void test_passed_on(void)
+{
+	struct client server, user;
+	char buf[64];
+	__u64 id;
+	long fd;
+	int i;
+
+	swarm_cmd("create_agent %d", AGENT);
+	client_start(&server);
+	client_start(&user);
+	swarm_cmd("bind %d pid:%d", AGENT, user.pid);
+	fd = client_call(&server, run_open, 1, 0);
+	id = swarm_get("contexts", "PID", server.pid, "ID");
+	is_errno(client_call(&user, run_take, server.pid, fd), 0, "an open file is passed on");
+	is(swarm_get("contexts", "ID", id, "PID"), server.pid, "its context is the opener's");
+	is_errno(client_call(&user, run_create, 0, 0), 0, "who got it makes a buffer by it");
+	is(swarm_get("contexts", "ID", id, "PID"), user.pid, "from then on it is his");
+	is(swarm_get("contexts", "ID", id, "AGENT"), AGENT, "and his agent's");
+	is_str(cell_of("ID", id, "COMM", buf, sizeof(buf)), "user", "by his name");
+	is(contexts_of("PID", server.pid), 0, "the opener has none");
+	for (i = 0; i < 100; i++) {
+		client_call(&server, run_create, 0, 0);
+		if ((pid_t)swarm_get("contexts", "ID", id, "PID") != server.pid)
+			break;
+		client_call(&user, run_create, 0, 0);
+		if ((pid_t)swarm_get("contexts", "ID", id, "PID") != user.pid)
+			break;
+	}
+	is(i, 100, "it follows to and fro");
+	is(life_rows("contexts"), 1, "and is one all the time");
+	client_stop(&server, 0);
+	is(contexts_of("PID", user.pid), 1, "the opener's end does not end it");
+	is_errno(swarm_cmd("remove_agent %d", AGENT), 0, "the agent is removed");
+	is(swarm_get("contexts", "ID", id, "AGENT"), 0, "its context is agent 0's");
+	client_stop(&user, 0);
+	ok(goes(user.pid), "and goes with its last user");
 }
 
 static __u64 declare(__u64 agent, __u64 device)
@@ -356,11 +418,10 @@ static void destroy_all(void)
 
 int main(void)
 {
-	/* DRM devices are known once they were opened. */
-	close(gem_open("vgem"));
-	close(gem_open("virtio_gpu"));
 	vgem = swarm_device("vgem");
 	virtio = swarm_device("virtio_gpu");
+	ok(vgem != SWARM_NONE && virtio != SWARM_NONE,
+	   "vgem and virtio_gpu are listed before they are used");
 	if (vgem == SWARM_NONE || virtio == SWARM_NONE)
 		bail("no vgem or virtio_gpu");
 	life_nothing_left(0, "at the beginning");
@@ -368,6 +429,7 @@ int main(void)
 	test_open(false);
 	test_shared();
 	test_render_node();
+	test_passed_on();
 	test_rounds();
 	life_nothing_left(0, "of files");
 	test_declared();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * drm.ko and vgem leave and come back 50 times while the module stays: probes,
+ * drm.ko and vgem leave and come back 50 times while the module stays: hooks,
  * devices, buffers and contexts follow.
  *
  * vm: --load --gpu none --mem 512 --timeout 300
@@ -60,16 +60,16 @@ static bool remove_drm(void)
 	return !drm_loaded();
 }
 
-/* How many probes on drm.ko there are whose state begins with @state */
-static int drm_probes(const char *state)
+/* How many hooks on drm.ko there are whose state begins with @state */
+static int drm_hooks(const char *state)
 {
 	char *text = swarm_read("stats"), *line, *next, key[96];
 	int n = 0, end;
 
 	for (line = strtok_r(text, "\n", &next); line; line = strtok_r(NULL, "\n", &next)) {
 		end = 0;
-		if (sscanf(line, "probe_drm_%95s %n", key, &end) == 1 && end &&
-		    life_key_is(key, "_armed"))
+		if (sscanf(line, "hook_drm_%95s %n", key, &end) == 1 && end &&
+		    life_key_is(key, "_state"))
 			n += !strncmp(line + end, state, strlen(state));
 	}
 	free(text);
@@ -134,18 +134,18 @@ int main(void)
 {
 	time_t start = time(NULL);
 	__u64 last = SWARM_NONE;
-	int round, probes;
+	int round, hooks;
 
-	probes = drm_probes("");
-	ok(probes >= 8, "there are %d probes on drm.ko", probes);
-	is(drm_probes("0 drm.ko is not loaded"), probes, "without it none is armed, and tells");
+	hooks = drm_hooks("");
+	ok(hooks >= 8, "there are %d hooks on drm.ko", hooks);
+	is(drm_hooks("none drm.ko is not loaded"), hooks, "without it none is placed, and tells");
 	for (round = 0; round < ROUNDS && wrong < 5; round++) {
 		right(!system("modprobe vgem"), round, "vgem does not come");
-		right(drm_probes("1") == probes, round, "%d probes armed", drm_probes("1"));
+		right(drm_hooks("none") == 0, round, "%d hooks are not placed", drm_hooks("none"));
 		use_vgem(round, &last);
 		if (!remove_drm())
 			bail("round %d: drm.ko does not go", round);
-		right(drm_probes("0 drm.ko is not loaded") == probes, round, "probes stay armed");
+		right(drm_hooks("none drm.ko is not loaded") == hooks, round, "hooks stay placed");
 		right(swarm_wait(no_contexts, NULL, LIFE_SECONDS), round, "a context is left");
 		right(!devices(), round, "%ld devices are left", devices());
 	}

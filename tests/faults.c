@@ -8,18 +8,19 @@
  * Faults are injected by /proc/thread-self/fail-nth: see
  * Documentation/fault-injection/fault-injection.rst.
  *
- * vm: -k debug --load --gpu virtio --mem 1024 --timeout 900
+ * vm: -k debug --load --gpu virtio --mem 1024 --timeout 900 --append kmemleak=on
  */
 #define _GNU_SOURCE
 #include <limits.h>
 #include <sys/syscall.h>
 
+#include "cgroup.h"
 #include "gem.h"
 #include "lock.h"
 #include "perm.h"
 
 #define ALLOCATIONS_MAX	4000
-#define INSERTIONS_MIN	30	/* with a fault, however little of the test is run */
+#define INSERTIONS_MIN	12	/* with a fault, however little of the test is run */
 #define SIZE		4096
 /* Where the kernel puts them: Documentation/arch/x86/x86_64/mm.rst */
 #define MODULES_START	"0xffffffffa0000000"
@@ -32,12 +33,16 @@ struct pair {
 
 static const struct pair pairs[] = {
 	{ "control", "create_agent 50 1M", "remove_agent 50" },
+	{ "control", "create_agent 50 1M fifty", "remove_agent fifty" },
+	{ "control", "name 1 one", "name one -" },
 	{ "control", "set_quota 51 2M", "remove_agent 51" },
 	{ "control", "set_quota 52 2M %D", "remove_agent 52" },
 	{ "quotas", "53 2M %D", "remove_agent 53" },
 	{ "control", "set_capacity %D 1G", "set_capacity %D max" },
 	{ "control", "bind 1 pid:1", "unbind 1 pid:1" },
 	{ "control", "bind 1 cgroup:/", "unbind 1 cgroup:/" },
+	{ "control", "bind 1 cgroup:/faults later", "unbind 1 cgroup:/faults" },
+	{ "control", "template /faults* 1M", "remove_template /faults*" },
 	{ "control", "allocate 1 4096 %D", "free %R" },
 	{ "control", "lock %B 1 exclusive nowait", "unlock %B 1" },
 	{ "control", "lock %B 1 shared 1000", "unlock %B 1" },
@@ -55,7 +60,8 @@ static const struct pair pairs[] = {
 };
 
 static const char * const files[] = { "stats", "devices", "agents", "quotas", "allocations",
-	"attachments", "locks", "contexts", "bindings", "dma_permissions", "control", NULL };
+	"attachments", "locks", "contexts", "bindings", "templates", "self", "dma_permissions",
+	"control", NULL };
 
 static __u64 device, buffer;
 static int fail_nth;
@@ -173,6 +179,37 @@ static void fail_command(const struct pair *p)
 	}
 	ok(!wrong && !fault, "%s: %d allocations, of which %d can fail unnoticed", p->run,
 	   refused + absorbed, absorbed);
+}
+
+static bool is_an_agent(const void *path)
+{
+	char *text = swarm_read("bindings");
+	bool found = strstr(text, path);
+
+	free(text);
+	return found;
+}
+
+/* What a template takes is an agent, or there is no cgroup. */
+static void fail_cgroup(void)
+{
+	int nth, err, made = 0, wrong = 0;
+	bool fault = true;
+
+	swarm_cmd("template /faults* 1M\n");
+	for (nth = 1; fault && nth < ALLOCATIONS_MAX; nth++) {
+		inject(nth);
+		err = cgroup_make("faults");
+		fault = injected();
+		if (err)
+			continue;
+		made++;
+		wrong += !swarm_wait(is_an_agent, " cgroup:/faults bound ", 10);
+		cgroup_remove("faults");
+	}
+	ok(made && !wrong && !fault, "mkdir of a cgroup: %d were made, each an agent", made);
+	is(swarm_stat("templates_failed"), 0, "none was missed");
+	swarm_cmd("remove_template /faults*\n");
 }
 
 static void fail_read(const char *file)
@@ -333,6 +370,7 @@ int main(void)
 	set_up_faults();
 	for (i = 0; pairs[i].run; i++)
 		fail_command(&pairs[i]);
+	fail_cgroup();
 	for (i = 0; files[i]; i++)
 		fail_read(files[i]);
 	fail_life("audit", virtio, vgem);

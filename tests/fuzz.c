@@ -13,6 +13,7 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 
+#include "cgroup.h"
 #include "lock.h"
 #include "perm.h"
 
@@ -21,20 +22,24 @@
 #define WRITERS		3
 #define FILES		6
 #define AGENTS		6
+#define CGROUPS		4	/* as devices */
 #define TEXT_MAX	16384
 #define INTERRUPT_US	20000
 #define IDS_MAX		64
 #define LOOK_UP_EVERY	64
 
 /*
- * A letter behind % stands for a word: an agent, buffer, device, size, range, mode,
- * context, process, timeout.
+ * A letter behind % stands for a word: an agent by its id or name, an id of an agent,
+ * a name, a buffer, device, size, range, mode, context, process, timeout.
  */
 static const char * const grammar[] = {
-	"create_agent %a", "create_agent %a %s",
+	"create_agent %i", "create_agent %i %s", "create_agent %i max %n",
+	"name %a %n", "name %a -", "reset_agent %a",
 	"set_quota %a %s", "set_quota %a %s %d", "set_quota %a max", "set_capacity %d %s",
 	"set_capacity %d max", "bind %a pid:%p", "unbind %a pid:%p", "bind %a cgroup:/",
-	"unbind %a cgroup:/", "allocate %a %s %d", "allocate %a %s %d", "allocate %a %s -",
+	"unbind %a cgroup:/", "bind %a cgroup:/fz%d later", "unbind %a cgroup:/fz%d",
+	"template /fz* %s", "template /fz%d max", "remove_template /fz*",
+	"allocate %a %s %d", "allocate %a %s %d", "allocate %a %s -",
 	"free %b", "free %b", "lock %b %a shared nowait", "lock %b %a exclusive nowait",
 	"lock %b %a shared %t", "lock %b %a exclusive %t",
 	"unlock %b %a", "unlock %b %a", "grant %a %r %m", "grant %a buf=%b %m",
@@ -51,10 +56,12 @@ static const char * const rare[] = { "policy off", "policy audit", "policy enfor
 static const char * const written_files[] = { "control", "control", "control",
 	"dma_permissions", "quotas" };
 static const char * const read_files[] = { "stats", "devices", "agents", "quotas",
-	"allocations", "attachments", "locks", "contexts", "bindings",
-	"dma_permissions", "control" };
+	"allocations", "attachments", "locks", "contexts", "bindings", "templates",
+	"dma_permissions", "self", "control" };
 static const char * const sizes[] = { "4096", "4096", "64K", "64K", "1M", "3G", "9T", "1", "0",
-	"18446744073709551615", "18446744073709551616", "0x1000", "-1", "1KK", "010" };
+	"18446744073709551615", "18446744073709551616", "0x1000", "-1", "1KK", "010", "64Ki", "1m",
+	"2GiB", "1kB" };
+static const char * const names[] = { "a", "b", "tenant:1", "_", "a/b", "/a", "-" };
 static const char * const modes[] = { "r", "w", "rw", "-", "wr", "" };
 
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
@@ -115,8 +122,14 @@ static void print_word(char *out, size_t room, char kind, __u64 *state)
 {
 	switch (kind) {
 	case 'a':
+		print_word(out, room, lock_random(state, 4) ? 'i' : 'n', state);
+		break;
+	case 'n':
+		snprintf(out, room, "%s", pick(names, COUNT(names), state));
+		break;
+	case 'i':
 	case 'd':
-		snprintf(out, room, "%u", lock_random(state, kind == 'a' ? AGENTS : 4));
+		snprintf(out, room, "%u", lock_random(state, kind == 'i' ? AGENTS : 4));
 		break;
 	case 'b':
 		snprintf(out, room, "%llu", any_id(&buffers, state));
@@ -248,6 +261,16 @@ static int open_any(const char * const *files, unsigned int nr, int flags, __u64
 	return swarm_open(pick(files, nr, state), flags);
 }
 
+/* One that bindings and templates are of comes, or goes. */
+static void change_cgroup(__u64 *state)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "fz%u", lock_random(state, CGROUPS));
+	if (cgroup_make(name))
+		cgroup_try_remove(name);
+}
+
 static void write_for(int seconds, __u64 state)
 {
 	time_t end = time(NULL) + seconds;
@@ -267,6 +290,7 @@ static void write_for(int seconds, __u64 state)
 		if (!lock_random(&state, 8)) {
 			close(fds[i]);
 			fds[i] = -1;
+			change_cgroup(&state);
 		}
 	}
 	_exit(0);
@@ -346,10 +370,24 @@ static void consistent(int round)
 static void take_back(void)
 {
 	struct swarm_table t;
+	char name[16];
 	long row;
 
 	swarm_cmd("policy audit");
 	swarm_cmd("unbind 0 cgroup:/");
+	swarm_load(&t, "templates");
+	for (row = 0; row < t.rows; row++)
+		swarm_cmd("remove_template %s", swarm_cell(&t, row, "PATTERN"));
+	swarm_unload(&t);
+	for (row = 0; row < CGROUPS; row++) {
+		snprintf(name, sizeof(name), "fz%ld", row);
+		cgroup_try_remove(name);
+	}
+	swarm_load(&t, "bindings");
+	for (row = 0; row < t.rows; row++)
+		swarm_cmd("unbind %s %s", swarm_cell(&t, row, "AGENT"),
+			  swarm_cell(&t, row, "BINDING"));
+	swarm_unload(&t);
 	swarm_cmd("revoke 0");
 	swarm_load(&t, "agents");
 	for (row = 0; row < t.rows; row++)
@@ -381,6 +419,12 @@ static long rows(const char *file)
 	return n;
 }
 
+static bool one_agent(const void *arg)
+{
+	(void)arg;
+	return rows("agents") == 1;
+}
+
 int main(void)
 {
 	long long done, failed;
@@ -398,7 +442,9 @@ int main(void)
 		consistent(round);
 	}
 	take_back();
-	is(rows("agents"), 1, "all agents can be removed");
+	ok(swarm_wait(one_agent, NULL, 30), "all agents can be removed");
+	is(rows("bindings"), 0, "and bindings");
+	is(rows("templates"), 0, "and templates");
 	is(rows("allocations"), 0, "all buffers freed");
 	is(rows("locks"), 0, "with all locks");
 	is(rows("contexts"), 0, "and all contexts");

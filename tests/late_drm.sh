@@ -16,9 +16,13 @@ drm_loaded() {
 	grep -q '^drm ' /proc/modules
 }
 
-# armed PROBE: 1 or 0, as stats says
-armed() {
-	sed -n "s/^probe_$1_armed \([01]\).*/\1/p" "$proc/stats"
+# placed FUNCTION: whether its hook is, as stats says
+placed() {
+	grep -qE "^hook_$1_state (direct|divert)" "$proc/stats"
+}
+
+placed_hooks() {
+	grep -cE '^hook_.*_state (direct|divert)' "$proc/stats"
 }
 
 rows() {
@@ -30,6 +34,10 @@ rows() {
 # The first GPU in `devices`, if any.
 device() {
 	awk 'NR > 1 && $1 != "-" { print $1; exit }' "$proc/devices"
+}
+
+listed() {
+	awk -v driver="$1" 'NR > 1 && $3 == driver { found = 1 } END { exit !found }' "$proc/devices"
 }
 
 write() {
@@ -80,9 +88,9 @@ remove_drm || skip_all "drm.ko cannot be removed"
 succeeds "observe=0: loaded without drm.ko" insmod "$module" observe=0
 fails "observe=0: drm.ko stays away" drm_loaded
 ledger_works "observe=0"
-is "$(grep -c '^probe_.*_armed 1$' "$proc/stats")" 0 "observe=0: no probe is armed"
+is "$(placed_hooks)" 0 "observe=0: no hook is placed"
 succeeds "observe=0: vgem comes" modprobe vgem
-is "$(grep -c '^probe_.*_armed 1$' "$proc/stats")" 0 "observe=0: still no probe is armed"
+is "$(placed_hooks)" 0 "observe=0: still no hook is placed"
 gembuf -n 3 -e >/dev/null
 is "$(sed -n 's/^buffers_created //p' "$proc/stats")" "$(sed -n 's/^ledger_allocated //p' "$proc/stats")" \
 	"observe=0: no real buffer is counted"
@@ -91,17 +99,19 @@ succeeds "observe=0: the module is removed" rmmod gpu_dma_lock
 
 succeeds "observe=1: loaded without drm.ko" insmod "$module" observe=1
 fails "observe=1: drm.ko stays away" drm_loaded
-is "$(armed dma_buf_export)" 1 "observe=1: dma-buf probes are armed"
-is "$(armed drm_gem_private_object_init)" 0 "observe=1: drm probes are not"
+succeeds "observe=1: dma-buf hooks are placed" placed dma_buf_export
+fails "observe=1: drm hooks are not" placed drm_gem_private_object_init
 ledger_works "observe=1"
 for round in 1 2 3 4 5; do
 	succeeds "round $round: vgem comes" modprobe vgem
-	is "$(armed drm_gem_private_object_init)" 1 "round $round: creation is seen"
-	is "$(armed drm_gem_object_release)" 1 "round $round: release is seen"
+	succeeds "round $round: creation is seen" placed drm_gem_private_object_init
+	succeeds "round $round: release is seen" placed dma_resv_fini
+	succeeds "round $round: vgem is listed at once" listed vgem
 	tracking_works "round $round"
 	succeeds "round $round: vgem and drm leave" remove_drm
-	is "$(armed drm_gem_private_object_init)" 0 "round $round: the probe is gone"
-	is "$(armed dma_buf_export)" 1 "round $round: dma-buf's is not"
+	fails "round $round: the hook is gone" placed drm_gem_private_object_init
+	fails "round $round: vgem is not listed any more" listed vgem
+	succeeds "round $round: dma-buf's is not" placed dma_buf_export
 done
 ledger_works "after drm"
 succeeds "vgem comes again" modprobe vgem
@@ -109,6 +119,7 @@ tracking_works "again"
 succeeds "the module goes before drm" rmmod gpu_dma_lock
 succeeds "drm works on" gembuf -n 3 -e
 succeeds "the module comes after drm" insmod "$module"
+succeeds "vgem is listed from the start" listed vgem
 tracking_works "after drm"
 succeeds "drm goes before the module" remove_drm
 succeeds "the module goes" rmmod gpu_dma_lock

@@ -168,6 +168,7 @@ static __u64 on_device(__u64 agent, __u64 dev, const char *column)
 static void test_device_quota(void)
 {
 	__u64 denied = on_device(AGENT, device, "DENIED");
+	__u64 total = swarm_get("agents", "ID", AGENT, "DENIED");
 	__u64 id = 0, more;
 
 	is_errno(swarm_cmd("set_quota %d 64K %llu\n", AGENT, device), 0, "a quota on one device");
@@ -177,6 +178,7 @@ static void test_device_quota(void)
 	is(on_device(AGENT, device, "USED"), 65536, "the use");
 	ok(on_device(AGENT, device, "PEAK") >= 65536, "the peak");
 	is(on_device(AGENT, device, "DENIED") - denied, 1, "and the refusal");
+	is(swarm_get("agents", "ID", AGENT, "DENIED"), total, "which is none of the quota in all");
 	is(swarm_get("agents", "ID", AGENT, "USED"), 65536, "the refusal charged nothing");
 	is_errno(swarm_cmd("free %llu\n", id), 0, "freed");
 	is_errno(swarm_cmd("set_quota %d max %llu\n", AGENT, device), 0, "without it again");
@@ -315,6 +317,57 @@ static void test_reset_stats(void)
 	is(swarm_stat("ledger_freed"), 1, "counting goes on");
 }
 
+/* What has no limit refuses nothing: DENIED counts at the limit that was passed alone. */
+static void test_denied_by(void)
+{
+	long long denied = swarm_stat("quota_denied"), capacity = swarm_stat("capacity_denied");
+	__u64 id = 0;
+
+	is_errno(swarm_cmd("create_agent %d\n", OTHER), 0, "an agent without a limit");
+	is_errno(swarm_cmd("set_capacity %llu 1M\n", device), 0, "a device that has one");
+	is_errno(swarm_allocate(OTHER, 4 * QUOTA, device, &id), ENOSPC, "more than there is");
+	is_errno(swarm_cmd("set_capacity %llu max\n", device), 0, "without it");
+	is_errno(swarm_allocate(OTHER, ULLONG_MAX, device, &id), EDQUOT, "more than can be");
+	is(swarm_stat("capacity_denied") - capacity, 1, "stats counts the first");
+	is(swarm_stat("quota_denied") - denied, 1, "and the second");
+	is(swarm_get("agents", "ID", OTHER, "DENIED"), 0, "agents none");
+	is(on_device(OTHER, device, "DENIED"), 0, "quotas none");
+	is_errno(swarm_cmd("set_quota %d 1M\nset_quota %d 2M %llu\n", OTHER, OTHER, device), 0,
+		 "two limits");
+	is_errno(swarm_allocate(OTHER, 2 * QUOTA, device, &id), EDQUOT, "over the first");
+	is(swarm_get("agents", "ID", OTHER, "DENIED"), 1, "is counted there");
+	is(on_device(OTHER, device, "DENIED"), 0, "and there alone");
+	is_errno(swarm_allocate(OTHER, 3 * QUOTA, device, &id), EDQUOT, "over both");
+	is(swarm_get("agents", "ID", OTHER, "DENIED"), 2, "is counted there");
+	is(on_device(OTHER, device, "DENIED"), 1, "and there");
+	is_errno(swarm_cmd("remove_agent %d\n", OTHER), 0, "the agent goes");
+}
+
+static void test_reset_agent(void)
+{
+	long long refused = swarm_stat("quota_denied");
+	__u64 id = 0, more;
+
+	is_errno(swarm_cmd("create_agent %d 1M\nset_quota %d 64K %llu\n", OTHER, OTHER, device),
+		 0, "an agent of two limits");
+	is_errno(swarm_allocate(OTHER, 65536, device, &id), 0, "up to one");
+	is_errno(swarm_allocate(OTHER, 2 * QUOTA, device, &more), EDQUOT, "over both");
+	is_errno(swarm_cmd("free %llu\n", id), 0, "freed");
+	is_errno(swarm_allocate(OTHER, 4096, device, &id), 0, "4 KiB");
+	is(swarm_get("agents", "ID", OTHER, "PEAK"), 65536, "there was more");
+	is(swarm_get("agents", "ID", OTHER, "DENIED"), 1, "and refused");
+	is_errno(swarm_cmd("reset_agent %d\n", OTHER), 0, "reset_agent");
+	is(swarm_get("agents", "ID", OTHER, "PEAK"), 4096, "the peak is what it uses");
+	is(swarm_get("agents", "ID", OTHER, "DENIED"), 0, "nothing was refused since");
+	is(on_device(OTHER, device, "PEAK"), 4096, "on the device too");
+	is(on_device(OTHER, device, "DENIED"), 0, "nor there");
+	is(swarm_get("agents", "ID", OTHER, "USED"), 4096, "it uses what it did");
+	is(swarm_stat("quota_denied") - refused, 1, "stats is as it was");
+	is_errno(swarm_allocate(OTHER, 2 * QUOTA, device, &more), EDQUOT, "over both again");
+	is(swarm_get("agents", "ID", OTHER, "DENIED"), 1, "is counted from there on");
+	is_errno(swarm_cmd("remove_agent %d\n", OTHER), 0, "the agent goes");
+}
+
 int main(void)
 {
 	device = swarm_device(NULL);
@@ -326,6 +379,8 @@ int main(void)
 	test_quota();
 	test_quotas_file();
 	test_device_quota();
+	test_denied_by();
+	test_reset_agent();
 	test_refused_peak();
 	test_capacity();
 	test_huge();

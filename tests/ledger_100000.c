@@ -15,7 +15,7 @@
 #define CHURN		6
 #define FEW		500
 #define MOST		100000
-#define MANY		scaled(MOST)
+#define MANY		(scaled(MOST) > 2 * FEW ? scaled(MOST) : 2 * FEW)
 #define BATCH		2000	/* commands a write: within the 64 KiB that one takes */
 #define CHURN_BATCH	50
 

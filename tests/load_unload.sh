@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # The module comes and goes 100 times while clients make and free real buffers
-# on two CPUs; nothing of it stays, and an open file of it harms nobody.
+# on two CPUs, hooked by each way in turn; nothing of it stays, and an open file of it
+# harms nobody.
 #
 # vm: --one-thread --mem 512 --timeout 1800
 
@@ -13,6 +14,8 @@ module=/gpu_dma_lock.ko
 proc=/proc/swarm/gpu
 rounds=$(scaled 100)
 clients=
+modes="auto direct divert"
+others=0
 
 start_clients() {
 	for driver in vgem virtio_gpu; do
@@ -39,17 +42,40 @@ stat_of() {
 	sed -n "s/^$1 //p" "$proc/stats"
 }
 
+# without_direct: this kernel has no direct calls, and the module says so.
+without_direct() {
+	! insmod "$module" hook=direct 2>/dev/null || { rmmod gpu_dma_lock; return 1; }
+	dmesg | grep -q "nothing can be hooked: no direct calls in this kernel"
+}
+
+# hooked: as was asked for, all that is not in a module that may be absent
+hooked() {
+	case $mode in
+	auto) want=$best ;;
+	*) want=$mode ;;
+	esac
+	[ "$(sed -n 's/^hook_d[^ ]*_state \([a-z]*\).*/\1/p' "$proc/stats" | sort -u)" = "$want" ]
+}
+
+# insert: by the next way of hooking
+insert() {
+	mode=${modes%% *}
+	modes="${modes#* } $mode"
+	insmod "$module" hook="$mode" || return
+	hooked || { others=$((others + 1)); note "$mode: $(grep _state "$proc/stats")"; }
+}
+
 # What is left of the module, if anything.
 leftovers() {
 	ls -d /proc/swarm /sys/module/gpu_dma_lock /sys/kernel/tracing/events/gpu_dma_lock \
 		2>/dev/null
-	grep -E 'gpu_dma_lock|gdl_' /sys/kernel/debug/kprobes/list
+	grep -E 'gpu_dma_lock|gdl_' /sys/kernel/tracing/enabled_functions
 }
 
 come_and_go() {
 	bad=0 seen=0 left=0
 	for _ in $(seq "$rounds"); do
-		insmod "$module" || { bad=$((bad + 1)); continue; }
+		insert || { bad=$((bad + 1)); continue; }
 		tries=50
 		while [ "$(stat_of buffers_created)" = 0 ] && [ "$tries" -gt 0 ]; do
 			tries=$((tries - 1))
@@ -72,7 +98,7 @@ go_under_readers() {
 	reader=$!
 	bad=0
 	for _ in $(seq "$(scaled 20)"); do
-		insmod "$module" || bad=$((bad + 1))
+		insert || bad=$((bad + 1))
 		tries=100
 		until rmmod gpu_dma_lock 2>/dev/null; do
 			tries=$((tries - 1))
@@ -89,7 +115,7 @@ go_under_readers() {
 
 # Removal with a file open: refused while it is, or done and the file dead.
 go_with_open_file() {
-	insmod "$module" || bail "insmod"
+	insert || bail "insmod"
 	exec 3<"$proc/$1"
 	head -c 20 <&3 >/dev/null
 	rmmod gpu_dma_lock 2>/dev/null
@@ -109,7 +135,7 @@ go_with_open_file() {
 }
 
 go_with_open_control() {
-	insmod "$module" || bail "insmod"
+	insert || bail "insmod"
 	exec 4>"$proc/control"
 	echo "create_agent 7" >&4
 	rmmod gpu_dma_lock 2>/dev/null
@@ -126,7 +152,7 @@ go_with_open_control() {
 
 # Ledger buffers, agents and real buffers are there when it goes.
 go_when_full() {
-	insmod "$module" || bail "insmod"
+	insert || bail "insmod"
 	start_client -n 100 -e
 	device=$(awk 'NR > 1 && $1 != "-" { print $1; exit }' "$proc/devices")
 	for agent in $(seq 50); do
@@ -137,12 +163,18 @@ go_when_full() {
 	succeeds "the module goes" rmmod gpu_dma_lock
 	stop_client
 	is "$(leftovers)" "" "nothing is left"
-	succeeds "it comes back" insmod "$module"
+	insert
+	ok $? "it comes back"
 	is "$(awk '$5 == "ledger"' "$proc/allocations" | wc -l)" 0 "without ledger buffers"
 	is "$(awk 'NR > 1' "$proc/agents" | wc -l)" 1 "with agent 0 only"
 	succeeds "and goes" rmmod gpu_dma_lock
 }
 
+best=direct
+if without_direct; then
+	best=divert
+	modes="auto divert"
+fi
 start_clients
 come_and_go
 go_under_readers
@@ -151,6 +183,7 @@ for file in allocations stats devices agents quotas; do
 done
 go_with_open_control
 go_when_full
+is "$others" 0 "each time it was hooked as was asked for"
 succeeds "the clients live to the end" clients_live
 # shellcheck disable=SC2086 # one word a process
 kill $clients

@@ -11,16 +11,20 @@
 #include <signal.h>
 #include <stdatomic.h>
 
+#include "device.h"
 #include "swarm.h"
 
 #define LOCK_STACK	(64 * 1024)
 #define LOCK_SECONDS	60	/* for what happens at once unless something is wrong */
 
-/* A command that may block. */
+/* A command that may block, or the ioctl LOCK. */
 struct lock_call {
 	pthread_t thread;
 	int fd;
-	char command[96];
+	char command[96];	/* of the ioctl: what it does, for notes */
+	int dev;		/* an open /dev/gpu_dma_lock, or -1 */
+	__u64 id;
+	bool exclusive;
 	int err;		/* valid once ended */
 	atomic_bool ended;
 };
@@ -44,7 +48,11 @@ static inline void *lock_thread(void *arg)
 {
 	struct lock_call *call = arg;
 
-	call->err = lock_run(call->fd, "%s", call->command);
+	if (call->dev >= 0)
+		call->err = device_lock(call->dev, call->id, call->exclusive,
+					GPU_DMA_LOCK_FOREVER);
+	else
+		call->err = lock_run(call->fd, "%s", call->command);
 	atomic_store(&call->ended, true);
 	return NULL;
 }
@@ -85,7 +93,17 @@ void lock_post(struct lock_call *call, const char *fmt, ...)
 	call->fd = swarm_open("control", O_WRONLY);
 	if (call->fd < 0)
 		bail("opening control");
+	call->dev = -1;
 	call->ended = false;
+	call->thread = lock_start(lock_thread, call);
+}
+
+/* As lock_post(), by ioctl. */
+static inline void lock_post_file(struct lock_call *call, int dev, __u64 id, bool exclusive)
+{
+	*call = (struct lock_call){
+		.fd = -1, .command = "LOCK", .dev = dev, .id = id, .exclusive = exclusive,
+	};
 	call->thread = lock_start(lock_thread, call);
 }
 

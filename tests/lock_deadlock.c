@@ -34,7 +34,7 @@ struct cycle {
 static struct cycle cycle;
 static __u64 buffers[AGENTS];
 
-/* Agent i + 1 has buffer i, and wants the next; he lets go of what he got. */
+/* Agent i + 1 has buffer i, and wants the next; it lets go of what it got. */
 static void *want_next(void *arg)
 {
 	struct link *link = arg;

@@ -14,6 +14,7 @@
 #include "client.h"
 #include "gem.h"
 #include "lock.h"
+#include "sleep.h"
 #include "trace.h"
 #include "v4l2.h"
 
@@ -215,6 +216,46 @@ static void test_v4l2_refused(void)
 	lock_none_left("after vivid was refused");
 }
 
+/* In the client: what it does with a buffer of its own, of sleeper; at last @op 0. */
+static long do_drop_mapping(long op, long unused)
+{
+	static int device = -1, fd;
+
+	(void)unused;
+	if (op == SLEEPER_ATTACH) {
+		device = sleep_open();
+		fd = sleep_export(device);
+	}
+	if (!op)
+		return close(device) || close(fd) ? errno : 0;
+	return ioctl(device, op, fd) ? errno : 0;
+}
+
+/* An importer may detach without unmapping: the hold ends with the attachment. */
+static void test_dropped(void)
+{
+	struct swarm_table t;
+	__u64 id = 0;
+	long row;
+
+	sleep_set_up();
+	if (client_call(&client, do_drop_mapping, SLEEPER_ATTACH, 0) ||
+	    client_call(&client, do_drop_mapping, SLEEPER_MAP, 0))
+		bail("mapping");
+	swarm_load(&t, "locks");
+	row = swarm_find(&t, 0, "KIND", "dma");
+	if (ok(row >= 0, "a mapping holds its buffer"))
+		id = swarm_u64(&t, row, "BUFFER");
+	swarm_unload(&t);
+	is_errno(swarm_cmd("lock %llu 1 exclusive nowait", id), EAGAIN, "so agent 1 cannot");
+	is_errno(client_call(&client, do_drop_mapping, SLEEPER_DROP, 0), 0,
+		 "its device detaches and has not unmapped");
+	is(lock_rows("held"), 0, "so nothing holds the buffer any more");
+	client_call(&client, do_drop_mapping, 0, 0);
+	lock_none_left("after a mapping that never ended");
+	sleep_tear_down();
+}
+
 /* Removed, an agent leaves its mappings to agent 0: locks wait for them still. */
 static void test_removed_agent(void)
 {
@@ -376,6 +417,7 @@ int main(void)
 	is(swarm_u64(&t, 0, "AGENT"), 2, "it is agent 2's");
 	swarm_unload(&t);
 	swarm_cmd("policy audit");
+	test_dropped();
 	test_holder();
 	test_v4l2_holder();
 	test_audit();

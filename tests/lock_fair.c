@@ -2,7 +2,7 @@
 /*
  * Fairness: while readers loop so that there is always one, a writer gets in
  * within one turn of each reader present before it, and everybody in the order
- * in which he came.
+ * in which it came.
  *
  * vm: --load=observe=0 --smp 4 --mem 512 --timeout 400
  */

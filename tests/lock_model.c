@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * 1,000,000 random operations that close no cycle, and those between them that
- * would close one: a model in the test tells what each must return, who must wait,
- * and who must be granted by it.
+ * would close one: a model in the test tells what each must return, which must wait,
+ * and which must be granted by it. Half of the owners of locks are agents, by command, the
+ * others open files of /dev/gpu_dma_lock.
  *
  * The model knows no graph. To tell whether a wait closes a cycle it plays on: who
- * waits for nothing lets go of all that he has, and who is first in a queue gets in
+ * waits for nothing lets go of all that it has, and what is first in a queue gets in
  * once nothing conflicts. If somebody is left waiting in the end, it does.
  *
  * Commands that have to wait run in threads. All threads are on one CPU, with fixed
@@ -18,9 +19,11 @@
 #include <sched.h>
 #include <semaphore.h>
 
+#include "device.h"
 #include "lock.h"
 
-#define AGENTS		48	/* each a bit of a __u64 */
+#define AGENTS		48	/* each a bit of a __u64; or an open file in its place */
+#define OF_FILES	(AGENTS + 1)	/* the agent of all those open files */
 #define BUFFERS		24
 #define OPS		scaled(1000000)
 #define LOOKS		100	/* at `locks` */
@@ -34,16 +37,16 @@ struct place {
 	int waiters;
 };
 
-/* An agent waits for one lock at a time, in a thread of his own. */
+/* An owner waits for one lock at a time, in a thread of its own. */
 struct agent {
-	struct place *place;		/* that he waits for, or NULL */
+	int dev;			/* an open file that it is; -1: an agent */
+	struct place *place;		/* that it waits for, or NULL */
 	bool exclusive;
-	int want;			/* the result that he must have got */
+	int want;			/* the result that it must have got */
 	pthread_t thread;
 	sem_t go;
 	int fd, err;
 	bool ended;
-	char command[64];
 };
 
 static struct place places[BUFFERS];
@@ -148,7 +151,7 @@ static bool all_get_on(void)
 
 /*
  * What it means for the model that an agent who does not wait asks for a lock: 0,
- * -EALREADY, -EDEADLK; or -EAGAIN: he waits now.
+ * -EALREADY, -EDEADLK; or -EAGAIN: it waits now.
  */
 static int model_lock(struct place *p, int agent, bool exclusive)
 {
@@ -194,34 +197,59 @@ static void check_ended(const struct place *p)
 	nr_ended = 0;
 }
 
+static const char *mode_name(bool exclusive)
+{
+	return exclusive ? "exclusive" : "shared";
+}
+
+/* @timeout_ms: GPU_DMA_LOCK_FOREVER, 0, or so long */
+static int run_lock(int fd, int agent, const struct place *p, bool exclusive, int timeout_ms)
+{
+	const struct agent *a = &agents[agent];
+
+	if (a->dev >= 0)
+		return device_lock(a->dev, p->id, exclusive, timeout_ms);
+	if (timeout_ms > 0)
+		return lock_run(fd, "lock %llu %d %s %d", p->id, agent + 1, mode_name(exclusive),
+				timeout_ms);
+	return lock_run(fd, "lock %llu %d %s%s", p->id, agent + 1, mode_name(exclusive),
+			timeout_ms ? "" : " nowait");
+}
+
+static int run_unlock(int agent, const struct place *p)
+{
+	const struct agent *a = &agents[agent];
+
+	if (a->dev >= 0)
+		return device_unlock(a->dev, p->id);
+	return lock_run(control, "unlock %llu %d", p->id, agent + 1);
+}
+
 static void *wait_in_thread(void *arg)
 {
 	struct agent *a = arg;
+	struct gpu_dma_lock_self self;
 
 	for (;;) {
 		while (sem_wait(&a->go))
 			;
 		if (quit)
 			return NULL;
-		a->err = lock_run(a->fd, "%s", a->command);
+		a->err = run_lock(a->fd, a - agents, a->place, a->exclusive, GPU_DMA_LOCK_FOREVER);
+		/* An open file keeps its place for the same call; another gives it up. */
+		if (a->err == EINTR && a->dev >= 0)
+			device_self(a->dev, &self);
 		a->ended = true;
 		nr_ended++;
 	}
 }
 
-static const char *mode_name(bool exclusive)
-{
-	return exclusive ? "exclusive" : "shared";
-}
-
 /* It must wait: so the thread comes back here without an end. */
-static void do_wait(struct place *p, int agent, bool exclusive)
+static void do_wait(struct place *p, int agent)
 {
 	struct agent *a = &agents[agent];
 	int others = __builtin_popcountll(waiting);
 
-	snprintf(a->command, sizeof(a->command), "lock %llu %d %s", p->id, agent + 1,
-		 mode_name(exclusive));
 	a->ended = false;
 	sem_post(&a->go);
 	if (a->ended)
@@ -236,19 +264,14 @@ static void do_lock(struct place *p, int agent, __u64 *random)
 	int got, want = -model_lock(p, agent, exclusive);
 
 	if (want == EAGAIN && !nowait) {
-		do_wait(p, agent, exclusive);
+		do_wait(p, agent);
 		return;
 	}
 	if (want == EAGAIN)
 		queue_remove(p, agent);
 	else if (want == EDEADLK)
 		nowait = false;
-	if (nowait)
-		got = lock_run(control, "lock %llu %d %s nowait", p->id, agent + 1,
-			       mode_name(exclusive));
-	else
-		got = lock_run(control, "lock %llu %d %s %d", p->id, agent + 1,
-			       mode_name(exclusive), PATIENCE_MS);
+	got = run_lock(control, agent, p, exclusive, nowait ? 0 : PATIENCE_MS);
 	if (got != want)
 		wrong(exclusive ? "lock exclusive" : "lock shared", agent, p, got, want);
 	tally.granted += !want;
@@ -265,7 +288,7 @@ static void do_unlock(struct place *p, int agent)
 	p->shared &= ~bit(agent);
 	p->exclusive &= ~bit(agent);
 	settle(p);
-	got = lock_run(control, "unlock %llu %d", p->id, agent + 1);
+	got = run_unlock(agent, p);
 	if (got != want)
 		wrong("unlock", agent, p, got, want);
 	tally.none += want == ENOENT;
@@ -313,23 +336,33 @@ static void do_one(__u64 *random)
 	check_ended(p);
 }
 
-/* Is row @row what @agent must have in that state? */
-static bool row_is(const struct swarm_table *t, long row, const struct place *p, int agent,
-		   const char *state, bool exclusive)
+/* Is row @row one of @p, in that state? */
+static bool row_is_of(const struct swarm_table *t, long row, const struct place *p,
+		      const char *state)
 {
 	return row < t->rows && swarm_u64(t, row, "BUFFER") == p->id &&
-	       swarm_u64(t, row, "AGENT") == (__u64)agent + 1 &&
-	       !strcmp(swarm_cell(t, row, "STATE"), state) &&
+	       !strcmp(swarm_cell(t, row, "STATE"), state);
+}
+
+/* Is row @row what @agent must have? Of open files, any looks like the others. */
+static bool row_is(const struct swarm_table *t, long row, int agent, bool exclusive)
+{
+	bool file = agents[agent].dev >= 0;
+
+	return swarm_u64(t, row, "AGENT") == (file ? OF_FILES : (__u64)agent + 1) &&
+	       !strcmp(swarm_cell(t, row, "KIND"), file ? "file" : "lock") &&
 	       !strcmp(swarm_cell(t, row, "MODE"), mode_name(exclusive));
 }
 
-/* The holder in row @row, if that is a row of a holder of @p, else -1. */
-static int row_holder(const struct swarm_table *t, long row, const struct place *p)
+/* Of the holders in @left, the one that row @row can be of; or -1. */
+static int row_holder(const struct swarm_table *t, long row, const struct place *p, __u64 left)
 {
-	if (row >= t->rows || swarm_u64(t, row, "BUFFER") != p->id ||
-	    strcmp(swarm_cell(t, row, "STATE"), "held"))
-		return -1;
-	return swarm_u64(t, row, "AGENT") - 1;
+	int i;
+
+	for (i = 0; i < AGENTS; i++)
+		if (left & bit(i) && row_is(t, row, i, p->exclusive & bit(i)))
+			return i;
+	return -1;
 }
 
 /* Whether `locks` has what the model has: holders in any order, then the queue. */
@@ -345,15 +378,15 @@ static bool table_agrees(void)
 		const struct place *p = &places[b];
 		__u64 left = p->shared | p->exclusive;
 
-		for (; (i = row_holder(&t, row, p)) >= 0; row++) {
-			pass &= left & bit(i) &&
-				row_is(&t, row, p, i, "held", p->exclusive & bit(i));
-			left &= ~bit(i);
+		for (; row_is_of(&t, row, p, "held"); row++) {
+			i = row_holder(&t, row, p, left);
+			pass &= i >= 0;
+			left &= i >= 0 ? ~bit(i) : left;
 		}
 		pass &= !left;
-		for (i = 0; i < p->waiters; i++)
-			pass &= row_is(&t, row++, p, p->queue[i], "waiting",
-				       agents[p->queue[i]].exclusive);
+		for (i = 0; i < p->waiters; i++, row++)
+			pass &= row_is_of(&t, row, p, "waiting") &&
+				row_is(&t, row, p->queue[i], agents[p->queue[i]].exclusive);
 	}
 	pass &= row == t.rows;
 	swarm_unload(&t);
@@ -375,14 +408,16 @@ static void on_one_cpu(int priority)
 static void begin(void)
 {
 	struct sigaction action = { .sa_handler = lock_interrupted };
-	__u64 ids[BUFFERS];
+	__u64 device = swarm_device(NULL);
 	int i;
 
 	sigaction(SIGUSR1, &action, NULL);
-	lock_make_agents(AGENTS);
-	lock_make_buffers(ids, BUFFERS);
+	lock_make_agents(OF_FILES);
+	if (swarm_cmd("bind %d pid:%d", OF_FILES, getpid()))
+		bail("binding the test");
 	for (i = 0; i < BUFFERS; i++)
-		places[i].id = ids[i];
+		if (swarm_allocate(OF_FILES, 4096, device, &places[i].id))
+			bail("allocating buffer %d", i);
 	control = swarm_open("control", O_WRONLY);
 	/* Threads begin with the priority of who starts them. */
 	on_one_cpu(2);
@@ -390,6 +425,7 @@ static void begin(void)
 		agents[i].fd = swarm_open("control", O_WRONLY);
 		if (agents[i].fd < 0)
 			bail("opening control");
+		agents[i].dev = i % 2 ? device_open() : -1;
 		sem_init(&agents[i].go, 0, 0);
 		agents[i].thread = lock_start(wait_in_thread, &agents[i]);
 	}
@@ -430,7 +466,9 @@ static void end(void)
 	}
 	for (b = 0; b < BUFFERS; b++)
 		for (i = 0; tally.wrong && i < AGENTS; i++)
-			lock_run(control, "unlock %llu %d", places[b].id, i + 1);
+			run_unlock(i, &places[b]);
+	for (i = 1; i < AGENTS; i += 2)
+		close(agents[i].dev);
 	close(control);
 }
 

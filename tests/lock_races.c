@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What ends a wait, at the moment of the grant: a timeout, a signal, the end of
- * the agent, of the process or of the buffer. Either the waiter was told that he
- * has the lock, and has it, or he was told that he has not, and has it not.
+ * the agent, of the process or of the buffer. Either the waiter was told that it
+ * has the lock, and has it, or it was told that it has not, and has it not.
  *
  * vm: --load --smp 4 --mem 512 --timeout 900
  */
@@ -76,7 +76,7 @@ static void report(const struct aim *aim, const char *what, int rounds)
 	lock_none_left("after the races");
 }
 
-/* One more waiter of agent 2 got @err: is it so? @before: what he held before. */
+/* One more waiter of agent 2 got @err: is it so? @before: what it held before. */
 static void judge(struct aim *aim, int err, int refusal, char before)
 {
 	char mode = held_by(2);
@@ -144,7 +144,7 @@ static void unlocker_end(struct unlocker *u)
 	close(u->fd);
 }
 
-/* @before: what agent 2 holds while he waits: nothing, or shared */
+/* @before: what agent 2 holds while it waits: nothing, or shared */
 static void test_signal(char before)
 {
 	struct aim aim = { .us = 100, .step = 5 };
@@ -170,7 +170,7 @@ static void test_signal(char before)
 	report(&aim, before ? "a signal while upgrading" : "a signal", ROUNDS);
 }
 
-/* Agent 2 goes; agent 3, behind him, gets the lock in any case. */
+/* Agent 2 goes; agent 3, behind it, gets the lock in any case. */
 static void test_remove(void)
 {
 	struct aim aim = { .us = 3000, .step = 500 };

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Locks of buffers by command: every pair of what is held and what is asked, by
- * the same agent and another, that fails at once, times out or blocks; what the
- * tables and counters say; the order of the queue; what is malformed.
+ * Locks of buffers: every pair of what is held and what is asked, by the same owner and
+ * another, that fails at once, times out or blocks, of agents by command, and of one that is
+ * an open file of /dev/gpu_dma_lock; what the tables and counters say; the order of the
+ * queue; what is malformed.
  *
  * vm: --load --mem 512 --timeout 300
  */
@@ -33,15 +34,35 @@ static const struct pair {
 };
 
 static __u64 buffer;
+static int file = -1, of_file = -1; /* an open file, and the agent that it locks for */
+
+/* An ioctl that must not wait has the timeout 0, which a command spells otherwise. */
+static int file_take(enum mode mode, const char *how)
+{
+	return device_lock(file, buffer, mode == EXCLUSIVE,
+			   !*how ? GPU_DMA_LOCK_FOREVER : *how == 'n' ? 0 : atoi(how));
+}
 
 static int take(int agent, enum mode mode, const char *how)
 {
+	if (agent == of_file)
+		return file_take(mode, how);
 	return swarm_cmd("lock %llu %d %s %s", buffer, agent, modes[mode], how);
 }
 
 static int give(int agent)
 {
+	if (agent == of_file)
+		return device_unlock(file, buffer);
 	return swarm_cmd("unlock %llu %d", buffer, agent);
+}
+
+static void post(struct lock_call *call, int agent, enum mode mode)
+{
+	if (agent == of_file)
+		lock_post_file(call, file, buffer, mode == EXCLUSIVE);
+	else
+		lock_post(call, "lock %llu %d %s", buffer, agent, modes[mode]);
 }
 
 /* What `locks` says that @agent holds. */
@@ -92,7 +113,7 @@ static void check_waiting(const struct pair *pair, const char *name)
 	row = swarm_find(&t, 0, "STATE", "waiting");
 	is(row, t.rows - 1, "%s: the waiter is the last row", name);
 	is(swarm_u64(&t, row, "BUFFER"), buffer, "%s: BUFFER", name);
-	is_str(swarm_cell(&t, row, "KIND"), "lock", "%s: KIND", name);
+	is_str(swarm_cell(&t, row, "KIND"), of_file == 1 ? "file" : "lock", "%s: KIND", name);
 	is_str(swarm_cell(&t, row, "MODE"), modes[pair->asked], "%s: MODE", name);
 	is(swarm_u64(&t, row, "AGENT"), 1, "%s: AGENT", name);
 	is(swarm_u64(&t, row, "PID"), getpid(), "%s: PID", name);
@@ -127,8 +148,9 @@ static void test_pair(const struct pair *pair)
 	struct lock_call call;
 	char name[96];
 
-	snprintf(name, sizeof(name), "%s, other %s, asks %s", modes[pair->own],
-		 modes[pair->other], modes[pair->asked]);
+	snprintf(name, sizeof(name), "%s%s, other%s %s, asks %s", of_file == 1 ? "file: " : "",
+		 modes[pair->own], of_file == 2 ? " file" : "", modes[pair->other],
+		 modes[pair->asked]);
 	begin(pair);
 	is_errno(take(1, pair->asked, "nowait"), pair->err, "%s: nowait", name);
 	check_held(after, pair->other, name);
@@ -138,10 +160,10 @@ static void test_pair(const struct pair *pair)
 	check_held(after, pair->other, name);
 	end(name);
 	begin(pair);
-	is_errno(take(1, pair->asked, waits ? "0" : ""), waits ? ETIMEDOUT : pair->err,
-		 "%s: %s", name, waits ? "0 ms" : "blocking");
+	is_errno(take(1, pair->asked, waits ? "1" : ""), waits ? ETIMEDOUT : pair->err,
+		 "%s: %s", name, waits ? "1 ms" : "blocking");
 	if (waits) {
-		lock_post(&call, "lock %llu 1 %s", buffer, modes[pair->asked]);
+		post(&call, 1, pair->asked);
 		ok(lock_await_waiters(1), "%s: waits", name);
 		check_waiting(pair, name);
 		is_errno(give(2), 0, "%s: agent 2 unlocks", name);
@@ -150,6 +172,32 @@ static void test_pair(const struct pair *pair)
 		is(swarm_get("agents", "ID", 1, "WAITING"), 0, "%s: WAITING", name);
 	}
 	end(name);
+}
+
+static void test_pairs(void)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)
+		test_pair(&pairs[i]);
+}
+
+/* The same, where agent @agent is an open file, of a process that is bound to it. */
+static void test_pairs_with_file(int agent)
+{
+	__u64 agents_buffer = buffer;
+
+	if (swarm_cmd("bind %d pid:%d", agent, getpid()) ||
+	    swarm_allocate(agent, 4096, swarm_device(NULL), &buffer))
+		bail("a buffer for an open file");
+	file = device_open();
+	of_file = agent;
+	test_pairs();
+	of_file = -1;
+	close(file);
+	swarm_cmd("unbind %d pid:%d", agent, getpid());
+	lock_free_buffers(&buffer, 1);
+	buffer = agents_buffer;
 }
 
 static void test_two_upgraders(void)
@@ -309,7 +357,8 @@ static void test_malformed(void)
 		{ "lock %llu 1 shared -1", EINVAL },
 		{ "lock %llu 1 shared 1.5", EINVAL },
 		{ "lock %llu 1 shared 10 10", EINVAL },
-		{ "lock %llu x shared", EINVAL },
+		{ "lock %llu x shared", ENOENT },
+		{ "lock %llu +x shared", EINVAL },
 		{ "lock x%llu 1 shared", EINVAL },
 		{ "lock %llu 99999999999999999999 shared", ERANGE },
 		{ "lock %llu 1 shared 99999999999999999999", ERANGE },
@@ -377,12 +426,11 @@ static void test_signal(void)
 
 int main(void)
 {
-	size_t i;
-
 	lock_make_agents(5);
 	lock_make_buffers(&buffer, 1);
-	for (i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)
-		test_pair(&pairs[i]);
+	test_pairs();
+	test_pairs_with_file(1);
+	test_pairs_with_file(2);
 	test_downgrade();
 	test_two_upgraders();
 	test_same_agent_twice();

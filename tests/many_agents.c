@@ -17,7 +17,7 @@ static unsigned long long any_id(unsigned long long i)
 	case 0:
 		return i;
 	case 1:
-		return i * 0x100000001;
+		return i * 0x300000001;
 	default:
 		return i << 48;
 	}

@@ -68,6 +68,21 @@ else
 	skip "no parameter policy"
 fi
 
+for value in "" bogus 0 OWN owner; do
+	refused "visibility=$value"
+done
+taken visibility all all
+taken visibility own own
+
+for name in agent_buffers_max agent_attachments_max agent_contexts_max; do
+	succeeds "$name is described" has "$name"
+	for value in "" x -1 4294967296; do
+		refused "$name=$value"
+	done
+	taken "$name" 0 0
+	taken "$name" 4294967295 4294967295
+done
+
 for path in observe debug; do
 	insmod "$module"
 	mode=$(stat -c %a "$parameters/$path")

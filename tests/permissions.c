@@ -52,7 +52,7 @@ static const struct {
 	{ "1:0x1000:rw w", EINVAL },
 	{ "1 0x1000 rw", EINVAL },
 	{ ":0x1000:rw", EINVAL },
-	{ "x:0x1000:rw", EINVAL },
+	{ "x:0x1000:rw", ENOENT },
 	{ "-1:0x1000:rw", EINVAL },
 	{ "1:-0x1000:rw", EINVAL },
 	{ "1::rw", EINVAL },

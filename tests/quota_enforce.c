@@ -5,11 +5,12 @@
  * off it is not looked at. Limits of an agent, of an agent on one device and of
  * a device, lowered under the present use as well.
  *
- * vm: --load --mem 512 --timeout 120
+ * vm: --load --mem 512 --timeout 120 --append kmemleak=on
  */
 #define _GNU_SOURCE
 #include "cgroup.h"
 #include "client.h"
+#include "perm.h"
 #include "source.h"
 #include "totals.h"
 #include "trace.h"
@@ -18,6 +19,7 @@
 #define FIT		64
 #define QUOTA		(FIT * SIZE)
 #define FREE_SECONDS	10
+#define FILE_MAX	"/proc/sys/fs/file-max"
 
 static struct client client;	/* of agent 1 */
 static struct client other;	/* of agent 2 */
@@ -78,7 +80,12 @@ static int refusal(enum source_id source)
 	return source == SOURCE_VIVID ? EINVAL : EDQUOT;
 }
 
-/* How many fit; for vivid, whose buffers have a size of their own, as many. */
+/* How many fit. vivid has fewer, and they have a size of their own. */
+static int fit(enum source_id source)
+{
+	return source == SOURCE_VIVID ? SOURCE_VIVID_MAX / 2 : FIT;
+}
+
 static void set_quota_for_fit(enum source_id source)
 {
 	__u64 size = SIZE;
@@ -90,7 +97,7 @@ static void set_quota_for_fit(enum source_id source)
 		drop(&client, source, 1);
 		wait_for_use(0);
 	}
-	swarm_cmd("set_quota 1 %llu\n", size * FIT);
+	swarm_cmd("set_quota 1 %llu\n", size * fit(source));
 }
 
 static void at_the_limit(enum source_id source)
@@ -104,10 +111,10 @@ static void at_the_limit(enum source_id source)
 	trace_event("gdl_charge_denied", true);
 	is_errno(client_call(&client, source_do_fill, source, SIZE), refusal(source),
 		 "%s: creation fails at last", name);
-	is(client_call(&client, source_do_count, source, 0), FIT, "%s: after %d buffers", name,
-	   FIT);
+	is(client_call(&client, source_do_count, source, 0), fit(source),
+	   "%s: after %d buffers", name, fit(source));
 	is(agent_1("USED"), quota, "%s: the quota is used up", name);
-	is(agent_1("BUFFERS"), FIT, "%s: by these", name);
+	is(agent_1("BUFFERS"), fit(source), "%s: by these", name);
 	is(agent_1("DENIED") - denied, 1, "%s: one is denied", name);
 	is(swarm_stat("quota_denied") - refused, 1, "%s: stats counts it", name);
 	is(trace_find("gdl_charge_denied", "agent=1 ", line, sizeof(line)), 1,
@@ -119,7 +126,7 @@ static void at_the_limit(enum source_id source)
 	totals_add_up("at the limit");
 	for (i = 0; i < 3; i++) {
 		drop(&client, source, 1);
-		wait_for_use(quota - quota / FIT);
+		wait_for_use(quota - quota / fit(source));
 		works(make(&client, source), "one is freed, one more can be made");
 		is_errno(make(&client, source), refusal(source), "but not two");
 	}
@@ -215,6 +222,27 @@ static void test_capacity(void)
 	wait_for_use(0);
 }
 
+/* A capacity counts sizes, and this one has no pages: only a quota saves the others. */
+static void test_capacity_share(void)
+{
+	__u64 vgem = swarm_device("vgem");
+
+	works(swarm_cmd("set_capacity %llu 1G\nset_quota 2 max\n", vgem), "agent 2 has no limit");
+	works(client_call(&other, source_do_make, SOURCE_VGEM, 1 << 30), "it takes all of vgem");
+	is_errno(make(&client, SOURCE_VGEM), ENOSPC, "nothing is left for agent 1");
+	is_errno(client_call(&other, source_do_make, SOURCE_VGEM, 1 << 30), ENOSPC,
+		 "nor for itself");
+	drop_all(&other, SOURCE_VGEM);
+	works(swarm_cmd("set_quota 2 512M %llu\n", vgem), "it gets a quota there");
+	is_errno(client_call(&other, source_do_make, SOURCE_VGEM, 1 << 30), EDQUOT,
+		 "then it cannot take all");
+	works(make(&client, SOURCE_VGEM), "and agent 1 has its part");
+	works(swarm_cmd("set_capacity %llu max\nset_quota 2 max %llu\nset_quota 2 1M\n", vgem,
+			vgem), "as before");
+	drop_all(&client, SOURCE_VGEM);
+	wait_for_use(0);
+}
+
 static void test_lowered(void)
 {
 	int i;
@@ -300,6 +328,104 @@ static void test_off(void)
 	ledger_is_refused();
 }
 
+static int odd;		/* of the client: odd_gem's card */
+static __u32 odd_handle;
+
+static long open_odd(long unused, long unused2)
+{
+	(void)unused;
+	(void)unused2;
+	odd = gem_open("odd_gem");
+	return odd < 0 ? errno : 0;
+}
+
+static long make_odd(long size, long unused)
+{
+	(void)unused;
+	return gem_create(odd, size, &odd_handle);
+}
+
+static long export_odd(long unused, long unused2)
+{
+	int fd = -1, err = gem_export(odd, odd_handle, &fd);
+
+	(void)unused;
+	(void)unused2;
+	if (!err)
+		close(fd);
+	return err;
+}
+
+/* Without what only root may, one more open file among them. */
+static long make_odd_as_nobody(long size, long unused)
+{
+	long err;
+
+	(void)unused;
+	if (seteuid(65534))
+		return errno;
+	err = gem_create(odd, size, &odd_handle);
+	if (seteuid(0))
+		return errno;
+	return err;
+}
+
+static void set(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, value, strlen(value)) < 0)
+		bail("writing %s to %s", value, path);
+	close(fd);
+}
+
+/* The kernel fails to make what was charged already: its driver frees it, and no more. */
+static void test_failed(void)
+{
+	set(FILE_MAX, "1");
+	is_errno(client_call(&client, make_odd_as_nobody, SIZE, 0), ENFILE,
+		 "an object that is charged fails otherwise");
+	set(FILE_MAX, "100000");
+	is(agent_1("USED"), 0, "it is uncharged");
+	is(agent_1("BUFFERS"), 0, "and has no row");
+}
+
+/* What could not be refused when it was made is refused when it is exported. */
+static void test_overrun(void)
+{
+	is_errno(client_call(&client, make_odd, 2 * QUOTA, 0), 0,
+		 "a driver makes what cannot be refused");
+	is(agent_1("USED"), 2 * QUOTA, "it is charged");
+	is_errno(client_call(&client, export_odd, 0, 0), EDQUOT, "but is not exported");
+	works(swarm_cmd("set_quota 1 %d\n", 2 * QUOTA), "the limit is raised");
+	is_errno(client_call(&client, export_odd, 0, 0), 0, "then it is");
+	works(swarm_cmd("set_quota 1 1M\n"), "the old limit");
+}
+
+static long close_odd(long unused, long unused2)
+{
+	(void)unused;
+	(void)unused2;
+	return close(odd);
+}
+
+static void test_odd(void)
+{
+	if (perm_insert(PERM_TEST_DIR "odd_gem.ko")) {
+		skip("no odd_gem on this kernel");
+		return;
+	}
+	if (client_call(&client, open_odd, 0, 0))
+		bail("opening odd_gem");
+	test_failed();
+	set("/sys/module/odd_gem/parameters/private", "1");
+	test_overrun();
+	client_call(&client, close_odd, 0, 0);
+	wait_for_use(0);
+	if (perm_delete("odd_gem"))
+		bail("removing odd_gem.ko");
+}
+
 /* Buffers made over the limit before: they stay, and are not asked for again. */
 static void test_enforced_late(void)
 {
@@ -344,7 +470,9 @@ int main(void)
 	test_export_at_limit();
 	test_device_limit();
 	test_capacity();
+	test_capacity_share();
 	test_lowered();
+	test_odd();
 	set_policy("audit");
 	test_audit(SOURCE_VGEM);
 	test_audit(SOURCE_VIRTIO);

@@ -48,10 +48,13 @@ struct source_stack {
 static struct source_stack source_stacks[NR_SOURCES];
 static bool source_opened[NR_SOURCES];
 
+/* The most that videobuf2 has at a time. */
+#define SOURCE_VIVID_MAX	32
+
 static inline int source_open_vivid(void)
 {
 	struct v4l2_requestbuffers request = {
-		.count = 1,
+		.count = SOURCE_VIVID_MAX,
 		.type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
 		.memory = V4L2_MEMORY_MMAP,
 	};
@@ -120,11 +123,15 @@ static inline int source_heap(int device, __u64 size, __u32 *fd)
 	return 0;
 }
 
-/* A dma-buf of the device's only frame, whose size is its own. */
-static inline int source_vivid(int device, __u32 *fd)
+/*
+ * A dma-buf of one of the device's frames, whose size is its own: the nth has a frame to
+ * itself, and most likely another process's has another.
+ */
+static inline int source_vivid(int device, unsigned int nth, __u32 *fd)
 {
 	struct v4l2_exportbuffer export = {
 		.type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
+		.index = (nth + getpid()) % SOURCE_VIVID_MAX,
 		.flags = O_CLOEXEC,
 	};
 
@@ -152,7 +159,7 @@ static inline int source_make(enum source_id source, __u64 size)
 	else if (source == SOURCE_HEAP)
 		err = source_heap(s->device, size, buffer);
 	else
-		err = source_vivid(s->device, buffer);
+		err = source_vivid(s->device, s->count, buffer);
 	s->count += !err;
 	return err;
 }

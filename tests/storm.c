@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 
 #include "gem.h"
@@ -49,11 +50,21 @@ static void drop(const int *cards, struct held *h, int exporter)
 	memset(h, 0, sizeof(*h));
 }
 
+/* On 5.10 no card here has a DMA mask: the kernel warns where an import is mapped. */
+static bool cards_import(void)
+{
+	struct utsname name;
+
+	return !uname(&name) && strncmp(name.release, "5.", 2);
+}
+
 /* One card exports, the other imports. */
 static void make_buffers(int number, __u64 *state)
 {
 	struct held held[BUFFERS] = { };
-	int cards[2] = { gem_open("vgem"), gem_open("virtio_gpu") }, exporter = number % 2;
+	int cards[2] = { gem_open("vgem"), gem_open("virtio_gpu") };
+	int exporter = number % 2;
+	bool imports = cards_import();
 	struct held *h;
 
 	for (;;) {
@@ -61,7 +72,8 @@ static void make_buffers(int number, __u64 *state)
 		drop(cards, h, exporter);
 		if (gem_create(cards[exporter], 4096 << lock_random(state, 4), &h->handle))
 			continue;
-		if (lock_random(state, 4) && !gem_export(cards[exporter], h->handle, &h->fd))
+		if (lock_random(state, 4) &&
+		    !gem_export(cards[exporter], h->handle, &h->fd) && imports)
 			gem_import(cards[!exporter], h->fd, &h->imported);
 	}
 }

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TAP_EXIT_FAIL	1
 #define TAP_EXIT_SKIP	4
@@ -150,7 +151,7 @@ void bail(const char *fmt, ...)
 static inline int scaled(int n)
 {
 	const char *percent = getenv("PERCENT");
-	long long part = (long long)n * (percent ? atoi(percent) : 100) / 100;
+	long long part = n * (percent ? atof(percent) : 100) / 100;
 
 	return part > 0 ? part : 1;
 }
@@ -161,7 +162,7 @@ static inline bool on_debug_kernel(void)
 	return !access("/sys/kernel/debug/kmemleak", F_OK);
 }
 
-/* What chance brings about, given time: checked when the test is run in full. */
+/* What happens by chance, if there is time: checked when the test is run in full. */
 static inline __printf(2, 3)
 void ok_in_full(bool pass, const char *fmt, ...)
 {

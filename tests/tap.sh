@@ -76,7 +76,7 @@ bail() {
 
 # scaled N: of which a test does so many when it is run in full; see tap.h
 scaled() {
-	scaled=$(($1 * ${PERCENT:-100} / 100))
+	scaled=$(awk "BEGIN { print int($1 * ${PERCENT:-100} / 100) }")
 	echo $((scaled > 0 ? scaled : 1))
 }
 

@@ -20,7 +20,7 @@ static inline struct swarm_totals totals_of(const struct swarm_table *rows, cons
 			continue;
 		if (device && strcmp(swarm_cell(rows, row, "DEVICE"), device))
 			continue;
-		sum.bytes += swarm_u64(rows, row, "SIZE");
+		sum.bytes += swarm_charge(rows, row);
 		sum.buffers++;
 	}
 	return sum;

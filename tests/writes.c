@@ -5,6 +5,7 @@
  *
  * vm: --load --mem 512 --timeout 120
  */
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #define LINES		5000
 
 static __u64 device;
+static int kernel_log = -1;
 
 static int open_control(void)
 {
@@ -97,7 +99,7 @@ static void test_no_newline(void)
 	is(put(fd, "create_agent 44"), 15, "without newline");
 	ok(!agent(44), "it waits");
 	close(fd);
-	ok(agent(44), "but not longer than the file is open");
+	ok(!agent(44), "and is not run when the file is closed");
 
 	fd = open_control();
 	is(put(fd, "create_agent 45\ncreate_agent 4"), 30, "a whole line and half of one");
@@ -320,21 +322,86 @@ static void test_odd_opens(void)
 	remove_agents(41, 42);
 }
 
-/* What an exit completes is run without the namespaces that a path is looked up in. */
-static void test_unfinished_at_exit(void)
+/* Does the kernel's log have @text, which it had not before log_skip()? */
+static bool logged(const char *text)
 {
-	long long before = swarm_stat("commands_failed_at_close");
-	int status;
+	static char line[8192];
+	bool found = false;
+
+	while (read(kernel_log, line, sizeof(line) - 1) > 0) {
+		found |= !!strstr(line, text);
+		memset(line, 0, sizeof(line));
+	}
+	return found;
+}
+
+static void log_skip(void)
+{
+	if (kernel_log < 0)
+		kernel_log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (kernel_log < 0 || lseek(kernel_log, 0, SEEK_END))
+		bail("opening the kernel's log");
+}
+
+/* A process that has written @first, and then @then, is killed. */
+static void killed_after(const char *first, const char *then)
+{
+	int fd, status;
 
 	if (!fork()) {
-		put(open_control(), "create_agent 43\nbind 43 cgroup:/");
-		_exit(0);
+		fd = open_control();
+		put(fd, first);
+		put(fd, then);
+		raise(SIGKILL);
 	}
 	wait(&status);
-	is(swarm_stat("commands_failed_at_close") - before, 1,
-	   "an unfinished bind of a process that exits fails");
-	is(swarm_get("agents", "ID", 43, "BINDINGS"), 0, "and binds nothing");
-	remove_agents(43, 43);
+}
+
+/* Half of a line is another line, which nobody wanted. */
+static void test_killed_writer(void)
+{
+	static const char * const writes[][2] = {
+		{ "create_agent 40\nremove_agent 7", "" },
+		{ "create_agent 40\n", "remove_agent 7" },
+		{ "create_agent 40\nremove_ag", "ent 7" },
+		{ "\nremove_agent 7", "" },
+		{ "create_agent 40", "remove_agent 7" },
+	};
+	long long before = swarm_stat("commands_unfinished");
+	size_t i, n = sizeof(writes) / sizeof(*writes);
+
+	is_errno(swarm_cmd("create_agent 7\ncreate_agent 71\n"), 0, "two agents");
+	for (i = 0; i < n; i++) {
+		log_skip();
+		killed_after(writes[i][0], writes[i][1]);
+		ok(agent(7) && agent(71), "a killed writer's half of a line is not run, %zu", i);
+		ok(logged("not run, as its newline never came: remove_agent 7"),
+		   "the kernel's log has it, %zu", i);
+		remove_agents(40, 40);
+	}
+	is(swarm_stat("commands_unfinished") - before, n, "it is counted each time");
+	log_skip();
+	killed_after("remove_agent 7", "");
+	ok(!agent(7) && agent(71), "a first write without a newline is run, as echo -n wants it");
+	ok(!logged("not run"), "and not spoken of");
+	is(swarm_stat("commands_unfinished") - before, n, "nor counted");
+	remove_agents(71, 71);
+}
+
+/* What the log has of a line is of a bounded length, and in one line. */
+static void test_log_of_unfinished(void)
+{
+	char text[4096] = "\n\t\033[31m";
+
+	memset(text + 7, 'x', sizeof(text) - 8);
+	text[sizeof(text) - 1] = '\0';
+	log_skip();
+	killed_after(text, "");
+	/* What is in /dev/kmsg has each backslash escaped. */
+	ok(logged("came: \\x5ct\\x5ce[31mxxxx"), "what is not printable is escaped");
+	log_skip();
+	killed_after(text, "");
+	ok(logged("xxxx..."), "what is long is cut off");
 }
 
 int main(void)
@@ -352,7 +419,8 @@ int main(void)
 	test_results();
 	test_results_in_pieces();
 	test_odd_opens();
-	test_unfinished_at_exit();
+	test_killed_writer();
+	test_log_of_unfinished();
 	swarm_add_up("at the end");
 	return tap_done();
 }

@@ -36,9 +36,10 @@ module_param(device, ulong, 0400);
 MODULE_PARM_DESC(device, "where they are");
 
 static struct {
-	int (*allocate)(u64 agent_id, u64 size, u64 device_id, u64 *id);
+	int (*allocate)(u64 agent_id, u64 size, u64 device_id, struct gdl_ledger *ledger,
+			u64 *id);
 	struct gdl_buffer *(*lookup)(u64 id);
-	int (*free)(u64 id);
+	int (*remove)(struct gdl_buffer *b);
 	struct gdl_agent *(*agent)(u64 id);
 	struct gdl_device *(*device)(u64 id);
 	struct gdl_device_quota *(*quota)(struct gdl_agent *agent, struct gdl_device *device,
@@ -51,9 +52,9 @@ static const struct {
 	const char *name;
 	void **address;
 } functions[] = {
-	{ "gdl_buffer_allocate", (void **)&call.allocate },
+	{ "gdl_ledger_allocate", (void **)&call.allocate },
 	{ "gdl_buffer_lookup", (void **)&call.lookup },
-	{ "gdl_buffer_free", (void **)&call.free },
+	{ "gdl_ledger_remove", (void **)&call.remove },
 	{ "gdl_agent_lookup_rcu", (void **)&call.agent },
 	{ "gdl_device_lookup", (void **)&call.device },
 	{ "gdl_agent_device_quota", (void **)&call.quota },
@@ -97,7 +98,7 @@ static int allocate(struct seq_file *m, u64 *ids)
 	int i;
 
 	for (i = 0; i < CALLS; i++)
-		if (call.allocate(agent, SIZE, device, &ids[i]))
+		if (call.allocate(agent, SIZE, device, NULL, &ids[i]))
 			return i;
 	print(m, "create", begin);
 	return CALLS;
@@ -151,10 +152,15 @@ out:
 static void give_back(struct seq_file *m, const u64 *ids, int nr)
 {
 	u64 begin = ktime_get_ns();
+	struct gdl_buffer *b;
 	int i, failed = 0;
 
-	for (i = 0; i < nr; i++)
-		failed += !!call.free(ids[i]);
+	for (i = 0; i < nr; i++) {
+		rcu_read_lock();
+		b = call.lookup(ids[i]);
+		failed += !b || call.remove(b);
+		rcu_read_unlock();
+	}
 	if (nr == CALLS && !failed)
 		print(m, "free", begin);
 }

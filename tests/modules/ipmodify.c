@@ -9,6 +9,8 @@
 #include <linux/ftrace.h>
 #include <linux/module.h>
 
+#include "../../compat.h"
+
 static void notrace ipmodify_entry(unsigned long ip, unsigned long parent_ip,
 				   struct ftrace_ops *ops,
 				   struct ftrace_regs *fregs)
@@ -17,8 +19,7 @@ static void notrace ipmodify_entry(unsigned long ip, unsigned long parent_ip,
 
 static struct ftrace_ops ipmodify_ops = {
 	.func = ipmodify_entry,
-	.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_IPMODIFY |
-		 FTRACE_OPS_FL_RECURSION,
+	.flags = GDL_FTRACE_OPS_DIVERT,
 };
 
 static int __init ipmodify_init(void)
@@ -29,7 +30,7 @@ static int __init ipmodify_init(void)
 	if (!ret)
 		ret = register_ftrace_function(&ipmodify_ops);
 	if (ret)
-		ftrace_free_filter(&ipmodify_ops);
+		gdl_ftrace_free_filter(&ipmodify_ops);
 	return ret;
 }
 module_init(ipmodify_init);
@@ -37,7 +38,7 @@ module_init(ipmodify_init);
 static void __exit ipmodify_exit(void)
 {
 	unregister_ftrace_function(&ipmodify_ops);
-	ftrace_free_filter(&ipmodify_ops);
+	gdl_ftrace_free_filter(&ipmodify_ops);
 }
 module_exit(ipmodify_exit);
 

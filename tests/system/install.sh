@@ -22,6 +22,22 @@ start_tenants() {
 		systemd-run -q --slice=tenants.slice --unit=tenant7 sleep infinity
 }
 
+# A service that wants more buffers than it may have, as often as it is started.
+make_tenant9() {
+	install -m 755 /run/vm/gembuf /usr/local/bin/gembuf
+	echo vgem >/etc/modules-load.d/vgem.conf
+	cat >/etc/systemd/system/tenant9.service <<-END
+	[Unit]
+	StartLimitIntervalSec=0
+	[Service]
+	Type=exec
+	ExecStartPre=-/usr/local/bin/gembuf -n 5 -s 256K
+	ExecStart=/usr/local/bin/gembuf -n 4 -s 256K -w
+	StandardOutput=truncate:/run/tenant9
+	END
+	systemctl daemon-reload && modprobe vgem
+}
+
 # The longer saving takes, the surer is lost what is not kept waiting for it.
 save_slowly() {
 	mkdir -p /etc/systemd/system/gpu-dma-lock-save.service.d
@@ -45,6 +61,9 @@ tell_module() {
 	set_capacity $device 256M
 	bind 7 cgroup:/tenants.slice
 	bind 8 cgroup:/system.slice/tenant8.service
+	create_agent 9 1M tenant-9
+	bind 9 cgroup:/system.slice/tenant9.service later
+	template /machine.slice/* 32M
 	END
 	cat >$gpu/dma_permissions <<-END
 	7:0x1000-0x1fff:r
@@ -58,9 +77,12 @@ bind_process() {
 	echo "bind 8 pid:$$" >"$gpu/control"
 }
 
-succeeds "the package installs" dpkg -i "$(dirname "$0")"/../gpu-dma-lock-dkms_*_all.deb
+succeeds "the packages install" dpkg -i "$(dirname "$0")"/../gpu-dma-lock-dkms_*_all.deb \
+	"$(dirname "$0")"/../gpu-dma-lock_*.deb
 succeeds "it is built for the running kernel" built_for "$(uname -r)"
 ok "$([ -e $gpu/control ]; echo $?)" "the module is loaded at once"
+gpu-dma-lock status >/run/status
+is "$? $(head -n 1 /run/status)" "0 nothing needs attention" "and gpu-dma-lock works"
 is "$(awk '$1 == "policy" { print $2 }' $gpu/stats)" audit "with its default policy"
 is "$(systemctl is-enabled gpu-dma-lock.service gpu-dma-lock-save.service | tr '\n' ' ')" \
 	"enabled enabled " "both units are enabled"
@@ -76,7 +98,14 @@ is "$(modinfo -F sig_key gpu_dma_lock | tr -d :)" \
 succeeds "tenants start" start_tenants
 save_slowly
 sed -i 's/^#\(options gpu_dma_lock policy=\).*/\1enforce/' /etc/modprobe.d/gpu-dma-lock.conf
+succeeds "a service that wants too much is made" make_tenant9
 ok "$(tell_module; echo $?)" "the module takes what it is told"
 ok "$(keep_state; echo $?)" "this is kept to compare with"
+echo policy enforce >$gpu/control
+restarts "restarted"
+same_state "restarted"
+succeeds "the service stops" systemctl stop tenant9.service
+is "$(state_of /system.slice/tenant9.service)" waiting "its binding waits"
+same_state "stopped"
 succeeds "a process is bound too" bind_process
 tap_done

@@ -53,6 +53,12 @@ ok "$([ -e $gpu/control ]; echo $?)" "the module is loaded at boot"
 is "$(cat /sys/module/gpu_dma_lock/parameters/policy)" enforce "with the parameter of modprobe.d"
 is "$(systemctl is-failed gpu-dma-lock.service)" active "all that was saved was restored"
 same_state "rebooted"
+is "$(state_of /tenants.slice) $(state_of /system.slice/tenant8.service)" "waiting bound" \
+	"what has come is bound, what has not is waited for"
+is "$(state_of /system.slice/tenant9.service)" waiting "so is what is not started at boot"
+succeeds "it gets what it may have when it starts" tenant9 start
+restarts "rebooted"
+same_state "restarted"
 succeeds "a buffer made in the slice is its agent's" buffer_of 7
 succeeds "the quota of the slice's agent holds" too_large
 

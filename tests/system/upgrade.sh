@@ -29,14 +29,17 @@ traces() {
 	dpkg -l 'gpu-dma-lock*' 2>/dev/null | grep '^[^|+D]'
 }
 
+no_range='"0x1000-" is not a range or buf=ID'
+
 is "$(uname -r | cut -d . -f 1,2)" 6.12 "the newer kernel runs"
 ok "$([ -e $gpu/control ]; echo $?)" "the module is loaded at boot"
 is "$(cat /sys/module/gpu_dma_lock/parameters/policy)" enforce "with the parameter of modprobe.d"
 succeeds "a fault in quotas is told by file and line" \
-	journal_has "$config/quotas.conf:2: 7 eight: Invalid argument"
-succeeds "one in commands" journal_has "$config/control.conf:2: frobnicate 7: Invalid argument"
+	journal_has "$config/quotas.conf:2: 7 eight: Invalid argument: \"eight\" is not a size or max"
+succeeds "one in commands" journal_has \
+	"$config/control.conf:2: frobnicate 7: Invalid argument: \"frobnicate\" is not a command"
 succeeds "one in permissions" \
-	journal_has "$config/dma_permissions.conf:2: 7:0x1000-:r: Invalid argument"
+	journal_has "$config/dma_permissions.conf:2: 7:0x1000-:r: Invalid argument: $no_range"
 is "$(systemctl is-failed gpu-dma-lock.service)" failed "the unit says that something failed"
 is "$(systemctl is-active multi-user.target tenant8.service | tr '\n' ' ')" "active active " \
 	"nothing else was stopped by it"
@@ -45,6 +48,6 @@ succeeds "the lines that failed are kept" grep -qx "frobnicate 7" $config/failed
 
 rm -r /etc/systemd/system/gpu-dma-lock-save.service.d
 systemctl daemon-reload
-succeeds "the package purges" dpkg -P gpu-dma-lock-dkms
+succeeds "the packages purge" dpkg -P gpu-dma-lock gpu-dma-lock-dkms
 is "$(traces)" "" "nothing of it is left"
 tap_done

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Commands, and the files of /proc/swarm/gpu.
+ * Included by gpu_dma_lock.h, which says what the letters of fields mean.
+ */
+#ifndef GDL_PROC_H
+#define GDL_PROC_H
+
+/* explain.c: what was wrong with a command */
+
+#define GDL_WHY_LEN	384
+
+/* Between a command and the process that gave it. */
+struct gdl_reply {
+	s64 id;					/* that it is to be told, or 0 */
+	struct gdl_holdings *holdings;		/* of its open file, after `session`, or NULL */
+	char why[GDL_WHY_LEN];			/* it has failed, in words, or "" */
+};
+
+/* A command that has failed. */
+struct gdl_failed {
+	const char *name;			/* of the command */
+	const char *args;			/* what it wants, as its usage has them */
+	int argc;
+	char **argv;				/* what it got, its name first */
+	int (*try_word)(const char *kind, char *word); /* 0, or the error it is refused with */
+};
+
+void gdl_explain_word(struct gdl_reply *reply, const char *word, const char *what);
+void gdl_explain_usage(struct gdl_reply *reply, const struct gdl_failed *failed);
+void gdl_explain(struct gdl_reply *reply, int error, const struct gdl_failed *failed);
+
+/* command.c: the grammar of the writable files */
+
+#define GDL_WORDS_MAX	6		/* in a line */
+
+/* Run the words of one line. */
+typedef int (*gdl_line_fn)(struct gdl_reply *reply, int argc, char **argv);
+
+int gdl_command_control(struct gdl_reply *reply, int argc, char **argv);
+void gdl_command_explain(struct gdl_reply *reply, int error, int argc, char **argv);
+int gdl_command_quota(struct gdl_reply *reply, int argc, char **argv);
+int gdl_command_perm(struct gdl_reply *reply, int argc, char **argv);
+size_t gdl_command_usage(char *text, size_t size);
+
+/* user_memory.c: memory of programs, which may never come */
+
+bool gdl_user_wait_begin(void);
+void gdl_user_wait_end(void);
+int gdl_copy_from_user(void *to, const void __user *from, size_t len);
+int gdl_copy_to_user(void __user *to, const void *from, size_t len);
+
+/* session.c: open files that commands are written to */
+
+struct gdl_session;
+
+struct gdl_session *gdl_session_open(struct file *file, gdl_line_fn run);
+void gdl_session_close(struct gdl_session *session);
+ssize_t gdl_session_write(struct gdl_session *session, const char __user *buf,
+			  size_t count);
+ssize_t gdl_session_read(struct gdl_session *session, char __user *buf,
+			 size_t count);
+
+/* reader.c: what the reader of a file may see */
+
+/* The parameter `visibility`: which rows are for readers without CAP_SYS_ADMIN. */
+enum gdl_visibility {
+	GDL_VISIBILITY_ALL,
+	GDL_VISIBILITY_OWN,	/* those of its own agent */
+	GDL_NR_VISIBILITIES,
+};
+
+extern const char * const gdl_visibility_names[GDL_NR_VISIBILITIES];
+
+struct gdl_reader {
+	const struct file *file;	/* that is read */
+	bool all;			/* sees the rows of all agents */
+	u64 opener_id;			/* the opener's agent */
+	u64 agent_id;			/* whose rows are seen else; 0: nobody's */
+	enum proc_hidepid hide_pid;	/* of this /proc, for this reader */
+};
+
+void gdl_reader_init(enum gdl_visibility to);
+bool gdl_reader_sees_all(const struct file *file);
+void gdl_reader_open(struct gdl_reader *reader, const struct file *file);
+bool gdl_reader_may_read(const struct gdl_reader *reader);
+void gdl_reader_begin(struct gdl_reader *reader);
+bool gdl_reader_sees(const struct gdl_reader *reader, u64 agent_id);
+bool gdl_reader_sees_process(const struct gdl_reader *reader, struct pid *pid);
+const char *gdl_reader_name(const struct gdl_agent *agent);
+
+/* table.c: the rows of /proc/swarm/gpu */
+
+struct gdl_table;
+
+/* Where a reader of a table is: one task's, by the lock of its seq_file. */
+struct gdl_cursor {
+	const struct gdl_table *table;
+	struct gdl_session *session;	/* of a file that can be written, else NULL */
+	u64 id;				/* of the current row */
+	u64 last_id;			/* rows made since the read began are left out */
+	bool end;
+	bool device_rows;		/* quotas: past the row "all" of agent id */
+	u64 device_id;			/* quotas, regions: of the current row */
+	struct gdl_device_quota *dq;	/* quotas, regions: the current row's, or NULL */
+	unsigned int region;		/* regions: of the current row */
+	struct gdl_lock_row lock_row;	/* locks: the current row */
+	struct gdl_perm_row perm_row;	/* dma_permissions: the current row */
+	struct gdl_binding_row binding_row; /* bindings: the current row */
+	unsigned int part;		/* config: of config.c's parts */
+	bool part_begun;		/* config: the cursor is in that part's table */
+	struct gdl_reader reader;
+	struct pid_namespace *pid_ns;	/* that this /proc was mounted for */
+	bool show_addresses;
+	char room[];			/* of table->room bytes */
+};
+
+/* What find() returns if it has looked at many without one: it is to be called again. */
+#define GDL_ROW_LATER	ERR_PTR(-EAGAIN)
+
+struct gdl_table {
+	const char *name;
+	const char *header;
+	u64 (*last_id)(void);			/* NULL: ids do not rise with time */
+	void *(*find)(struct gdl_cursor *cursor); /* the row at the cursor, or after */
+	void (*advance)(struct gdl_cursor *cursor);
+	u64 (*agent_of)(struct gdl_cursor *cursor, void *row); /* whose row it is */
+	void (*show)(struct seq_file *m, struct gdl_cursor *cursor, void *row);
+	gdl_line_fn write;			/* NULL: it cannot be written */
+	size_t room;				/* of a row that needs more */
+	bool restricted;			/* to readers with CAP_SYS_ADMIN */
+};
+
+enum gdl_table_id {
+	GDL_TABLE_DEVICES,
+	GDL_TABLE_AGENTS,
+	GDL_TABLE_QUOTAS,
+	GDL_TABLE_REGIONS,
+	GDL_TABLE_ALLOCATIONS,
+	GDL_TABLE_ATTACHMENTS,
+	GDL_TABLE_LOCKS,
+	GDL_TABLE_CONTEXTS,
+	GDL_TABLE_BINDINGS,
+	GDL_TABLE_TEMPLATES,
+	GDL_TABLE_DMA_PERMISSIONS,
+	GDL_NR_TABLES
+};
+
+extern const struct gdl_table gdl_tables[GDL_NR_TABLES];
+
+void gdl_seq_name(struct seq_file *m, const char *name);
+void gdl_cursor_begin(struct gdl_cursor *cursor, const struct gdl_table *table);
+
+/* config.c: the file config */
+
+extern const struct gdl_table gdl_config_table;
+
+/* chardev.c: /dev/gpu_dma_lock */
+
+int gdl_chardev_init(void);
+void gdl_chardev_exit(void);
+
+/* proc.c: /proc/swarm/gpu */
+
+int gdl_proc_init(void);
+void gdl_proc_exit(void);
+
+#endif /* GDL_PROC_H */

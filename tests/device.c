@@ -1,0 +1,742 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/gpu_dma_lock, by processes without privilege: limits, ledger memory, locks by id and
+ * by dma-buf; whose they are, what open files do to each other, also those that are
+ * passed on; sizes and arguments that are wrong; leases of other agents' buffers; poll();
+ * without /proc. And `session` of control.
+ *
+ * vm: --load --mem 512 --timeout 300
+ */
+#define _GNU_SOURCE
+#include <poll.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "client.h"
+#include "device.h"
+#include "gem.h"
+#include "lock.h"
+
+#define NOBODY		65534
+#define LIMIT		1048576
+#define LEASE_PARAM	"/sys/module/gpu_dma_lock/parameters/tenant_lock_ms"
+#define TENANT_MS	400
+
+static __u64 device;
+
+/* In clients */
+
+static int dev = -1, dev2 = -1, dmabuf = -1;
+static int pass[2];	/* sockets that open files are passed through */
+static __u64 last_id;
+
+static long run_open(long unused, long unused2)
+{
+	(void)unused;
+	(void)unused2;
+	if (setgid(NOBODY) || setuid(NOBODY))
+		return errno;
+	dev = device_open();
+	dev2 = device_open();
+	return 0;
+}
+
+static long run_reserve(long bytes, long unused)
+{
+	(void)unused;
+	return device_reserve(dev, device, bytes, &last_id);
+}
+
+static long run_id(long unused, long unused2)
+{
+	(void)unused;
+	(void)unused2;
+	return last_id;
+}
+
+static long run_release(long id, long unused)
+{
+	(void)unused;
+	return device_release(dev, id);
+}
+
+static long run_lock(long id, long exclusive)
+{
+	return device_lock(dev, id, exclusive, 0);
+}
+
+static long run_lock_wait(long id, long timeout_ms)
+{
+	return device_lock(dev, id, true, timeout_ms);
+}
+
+static long run_lock2(long id, long exclusive)
+{
+	return device_lock(dev2, id, exclusive, 0);
+}
+
+static long run_unlock(long id, long unused)
+{
+	(void)unused;
+	return device_unlock(dev, id);
+}
+
+static long run_used(long unused, long unused2)
+{
+	struct gpu_dma_lock_self self;
+
+	(void)unused;
+	(void)unused2;
+	return device_self(dev, &self) ? -1 : (long)self.used;
+}
+
+static long run_agent(long unused, long unused2)
+{
+	struct gpu_dma_lock_self self;
+
+	(void)unused;
+	(void)unused2;
+	return device_self(dev, &self) ? -1 : (long)self.agent;
+}
+
+static long run_limit(long of_device, long unused)
+{
+	struct gpu_dma_lock_self self;
+	int err = of_device ? device_self_on(dev, device, &self) : device_self(dev, &self);
+
+	(void)unused;
+	return err ? -err : (long)self.limit;
+}
+
+static long run_no_device(long unused, long unused2)
+{
+	struct gpu_dma_lock_self self;
+
+	(void)unused;
+	(void)unused2;
+	return device_self_on(dev, 12345, &self);
+}
+
+static long run_close(long unused, long unused2)
+{
+	(void)unused;
+	(void)unused2;
+	close(dev);
+	dev = device_open();
+	return 0;
+}
+
+static long run_events(long timeout_ms, long unused)
+{
+	struct pollfd poller = { .fd = dev, .events = POLLPRI };
+
+	(void)unused;
+	poll(&poller, 1, timeout_ms);
+	return poller.revents;
+}
+
+static long run_export(long size, long unused)
+{
+	int vgem = gem_open("vgem");
+	__u32 handle;
+
+	(void)unused;
+	if (vgem < 0 || gem_create(vgem, size, &handle) || gem_export(vgem, handle, &dmabuf))
+		return -1;
+	close(vgem);
+	return 0;
+}
+
+static long run_lock_dmabuf(long exclusive, long timeout_ms)
+{
+	return device_lock_fd(dev, dmabuf, exclusive, timeout_ms);
+}
+
+static long run_unlock_dmabuf(long unused, long unused2)
+{
+	(void)unused;
+	(void)unused2;
+	return device_unlock_fd(dev, dmabuf);
+}
+
+static long run_lease(long unused, long unused2)
+{
+	struct gpu_dma_lock_lock arg = { .flags = GPU_DMA_LOCK_EXCLUSIVE, .fd = dmabuf };
+	__u64 lease = 0;
+
+	(void)unused;
+	(void)unused2;
+	return device_lock_by(dev, arg, &lease) ? -1 : (long)lease;
+}
+
+static long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Changes the lock's mode again and again; how often that worked. */
+static long run_convert(long ms, long unused)
+{
+	long until = now_ms() + ms, done = 0;
+
+	(void)unused;
+	while (now_ms() < until)
+		done += !device_lock_fd(dev, dmabuf, false, 0) +
+			!device_lock_fd(dev, dmabuf, true, 0);
+	return done;
+}
+
+/* By an open file each. How many of @files have the lock. */
+#define MANY_FILES	1100
+
+static int many[MANY_FILES];
+
+static long run_many_locks(long unused, long unused2)
+{
+	long held = 0;
+	int i;
+
+	(void)unused;
+	(void)unused2;
+	for (i = 0; i < MANY_FILES; i++) {
+		many[i] = device_open();
+		held += !device_lock_fd(many[i], dmabuf, false, 0);
+	}
+	return held;
+}
+
+static long run_many_close(long unused, long unused2)
+{
+	int i;
+
+	(void)unused;
+	(void)unused2;
+	for (i = 0; i < MANY_FILES; i++)
+		close(many[i]);
+	return 0;
+}
+
+static long run_receive(long unused, long unused2)
+{
+	(void)unused;
+	(void)unused2;
+	dmabuf = client_receive_fd(pass[1]);
+	return dmabuf < 0;
+}
+
+/* Without /proc, in namespaces of its own, as in a container. */
+static long run_contain(long unused, long unused2)
+{
+	__u64 id = 0;
+
+	(void)unused;
+	(void)unused2;
+	if (unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWCGROUP) ||
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("none", "/proc", "tmpfs", 0, NULL))
+		return errno;
+	if (!access("/proc/swarm", F_OK) || setuid(NOBODY))
+		return -1;
+	dev = device_open();
+	return device_reserve(dev, device, 4096, &id) ?: device_lock(dev, id, true, 0) ?:
+	       device_unlock(dev, id) ?: device_release(dev, id);
+}
+
+/* For the test */
+
+static void tenant_start(struct client *c, int agent)
+{
+	client_start(c);
+	if (swarm_cmd("bind %d pid:%d", agent, c->pid))
+		bail("binding a tenant");
+	if (client_call(c, run_open, 0, 0))
+		bail("a tenant that opens the device");
+}
+
+static void pass_on(const struct client *c)
+{
+	if (client_send_fd(pass[0], dmabuf) || client_call(c, run_receive, 0, 0))
+		bail("passing a dma-buf on");
+}
+
+static void make_agents(void)
+{
+	int agent;
+
+	for (agent = 1; agent <= 3; agent++)
+		if (swarm_cmd("create_agent %d %d", agent, LIMIT))
+			bail("creating an agent");
+}
+
+static long tenant(struct client *c, client_fn run, long a, long b)
+{
+	return client_call(c, run, a, b);
+}
+
+static void check_self_and_ledger(void)
+{
+	struct client c;
+	long id;
+
+	tenant_start(&c, 1);
+	is(tenant(&c, run_agent, 0, 0), 1, "SELF: whose it is");
+	is(tenant(&c, run_limit, 0, 0), LIMIT, "SELF: its limit");
+	is(tenant(&c, run_limit, 1, 0), -1, "SELF: none on the device, where it has nothing");
+	is_errno(tenant(&c, run_no_device, 0, 0), ENODEV, "SELF: no such device");
+	is_errno(tenant(&c, run_reserve, 4096, 0), 0, "RESERVE");
+	id = tenant(&c, run_id, 0, 0);
+	is(tenant(&c, run_used, 0, 0), 4096, "SELF: what is used");
+	is(swarm_get("allocations", "ID", id, "AGENT"), 1, "its row");
+	is_errno(tenant(&c, run_reserve, LIMIT, 0), EDQUOT, "RESERVE: over the limit");
+	is_errno(tenant(&c, run_reserve, 0, 0), EINVAL, "RESERVE: nothing");
+	is_errno(tenant(&c, run_release, id, 0), 0, "RELEASE");
+	is_errno(tenant(&c, run_release, id, 0), ENOENT, "RELEASE: again");
+	is(tenant(&c, run_used, 0, 0), 0, "SELF: nothing is used");
+	is_errno(tenant(&c, run_reserve, 4096, 0), 0, "RESERVE again");
+	id = tenant(&c, run_id, 0, 0);
+	is_errno(swarm_cmd("free %ld", id), 0, "freed by command");
+	is_errno(tenant(&c, run_release, id, 0), ENOENT, "RELEASE: it is gone");
+	swarm_cmd("set_capacity %llu 8192", device);
+	is_errno(tenant(&c, run_reserve, 16384, 0), ENOSPC, "RESERVE: over the capacity");
+	swarm_cmd("set_capacity %llu max", device);
+	is_errno(tenant(&c, run_reserve, 4096, 0), 0, "RESERVE once more");
+	tenant(&c, run_close, 0, 0);
+	is(swarm_get("agents", "ID", 1, "USED"), 0, "close() gives it back");
+	is_errno(tenant(&c, run_reserve, 4096, 0), 0, "RESERVE, before it is killed");
+	client_stop(&c, SIGKILL);
+	is(swarm_get("agents", "ID", 1, "USED"), 0, "so does SIGKILL");
+	swarm_add_up("after ledger buffers of open files");
+}
+
+static void check_ids(void)
+{
+	struct client a, a2, b, host;
+	long id;
+
+	tenant_start(&a, 1);
+	tenant_start(&a2, 1);
+	tenant_start(&b, 2);
+	client_start(&host);
+	client_call(&host, run_open, 0, 0);
+	if (tenant(&a, run_reserve, 4096, 0))
+		bail("reserving");
+	id = tenant(&a, run_id, 0, 0);
+	is_errno(tenant(&b, run_lock, id, 0), ENOENT, "another agent's id is none");
+	is_errno(tenant(&host, run_lock, id, 0), ENOENT, "nor for who is bound to nobody");
+	is_errno(tenant(&b, run_release, id, 0), ENOENT, "nor can it be released");
+	is_errno(tenant(&a2, run_release, id, 0), ENOENT, "also not by another file of the agent");
+	is_errno(tenant(&a, run_lock, id, 1), 0, "its own can be locked");
+	is_errno(tenant(&a, run_lock, id, 1), EALREADY, "once");
+	is_errno(tenant(&a2, run_lock, id, 1), EAGAIN, "another process of the agent is excluded");
+	is_errno(tenant(&a, run_lock2, id, 0), EAGAIN, "and another open file of this one");
+	is_errno(tenant(&a, run_lock, id, 0), 0, "it can be made shared");
+	is_errno(tenant(&a2, run_lock, id, 0), 0, "then the other one has it as well");
+	is_errno(tenant(&a, run_lock_wait, id, 20), ETIMEDOUT, "and exclusive has to wait");
+	is_errno(tenant(&a2, run_unlock, id, 0), 0, "UNLOCK");
+	is_errno(tenant(&a2, run_unlock, id, 0), ENOENT, "UNLOCK: again");
+	is_errno(tenant(&a, run_release, id, 0), EBUSY, "what is locked is not released");
+	is(swarm_get("agents", "ID", 1, "LOCKS"), 1, "LOCKS");
+	client_post(&a2, run_lock_wait, id, -1);
+	ok(lock_await_waiters(1), "another one waits");
+	client_stop(&a, SIGKILL);
+	is_errno(client_result(&a2), ENOENT, "until the buffer is gone, with who has reserved it");
+	if (tenant(&host, run_reserve, 4096, 0))
+		bail("reserving for agent 0");
+	id = tenant(&host, run_id, 0, 0);
+	is_errno(tenant(&host, run_lock, id, 1), 0, "agent 0 locks what this file has reserved");
+	is_errno(tenant(&host, run_lock2, id, 1), ENOENT, "and nothing else by its id");
+	client_stop(&a2, 0);
+	client_stop(&b, 0);
+	client_stop(&host, 0);
+	lock_none_left("after locks by id");
+}
+
+static void check_command_and_file(void)
+{
+	struct client a;
+	long id;
+
+	tenant_start(&a, 1);
+	if (tenant(&a, run_reserve, 4096, 0))
+		bail("reserving");
+	id = tenant(&a, run_id, 0, 0);
+	is_errno(swarm_cmd("lock %ld 1 exclusive", id), 0, "locked by command, for its agent");
+	is_errno(tenant(&a, run_lock, id, 0), EAGAIN, "excludes its open files");
+	is_errno(tenant(&a, run_unlock, id, 0), ENOENT, "which cannot unlock it");
+	is_errno(swarm_cmd("unlock %ld 1", id), 0, "unlocked");
+	is_errno(tenant(&a, run_lock, id, 1), 0, "locked by an open file");
+	is_errno(swarm_cmd("lock %ld 1 shared nowait", id), EAGAIN, "excludes commands");
+	is_errno(swarm_cmd("unlock %ld 1", id), ENOENT, "which cannot unlock it either");
+	is_errno(swarm_cmd("remove_agent 1"), 0, "the agent is removed");
+	lock_none_left("of a removed agent's open files");
+	is_errno(tenant(&a, run_unlock, id, 0), ENOENT, "nothing is locked");
+	is(tenant(&a, run_agent, 0, 0), 0, "the process is the host's now");
+	client_stop(&a, 0);
+	swarm_cmd("create_agent 1 %d", LIMIT);
+}
+
+static bool is_sleep(const void *pid)
+{
+	char path[64], comm[32] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", *(const pid_t *)pid);
+	f = fopen(path, "re");
+	if (!f || !fgets(comm, sizeof(comm), f))
+		comm[0] = '\0';
+	if (f)
+		fclose(f);
+	return !strcmp(comm, "sleep\n");
+}
+
+/* What the kernel knows open files by. */
+static void check_files(void)
+{
+	int fd = device_open(), copy, other = device_open(), no = open("/dev/null", O_RDWR);
+	struct gpu_dma_lock_lock arg = { .size = sizeof(arg) };
+	struct client c;
+	__u64 id = 0;
+	pid_t pid;
+
+	if (device_reserve(fd, device, 4096, &id))
+		bail("reserving");
+	copy = dup(fd);
+	close(fd);
+	is_errno(device_lock(copy, id, true, 0), 0, "dup(): the same open file");
+	pid = fork();
+	if (!pid)
+		_exit(device_lock(copy, id, true, 0) != EALREADY);
+	is_errno(device_unlock(other, id), ENOENT, "another one is not");
+	client_start(&c);
+	close(copy);
+	is(swarm_get("agents", "ID", 0, "LOCKS"), 1, "it stays open where it was forked to");
+	client_stop(&c, SIGKILL);
+	waitpid(pid, NULL, 0);
+	lock_none_left("when the last is closed");
+	ok(!swarm_has("allocations", "ID", id), "nor a buffer");
+	arg.fd = no;
+	is_errno(device_lock_by(other, arg, NULL), EINVAL, "what is no dma-buf");
+	arg.fd = 999;
+	is_errno(device_lock_by(other, arg, NULL), EBADF, "what is no open file");
+	is_errno(device_lock_fd(other, other, false, 0), EINVAL, "nor the device itself");
+	ok(ioctl(no, GPU_DMA_LOCK_IOC_LOCK, &arg) && errno == ENOTTY, "another device knows none");
+	pid = fork();
+	if (!pid) {
+		fd = device_open();
+		fcntl(fd, F_SETFD, 0);
+		if (device_reserve(fd, device, 4096, &id))
+			_exit(1);
+		execl("/bin/sleep", "sleep", "60", NULL);
+		_exit(1);
+	}
+	ok(swarm_wait(is_sleep, &pid, 60), "it is another program");
+	is(swarm_get("agents", "ID", 0, "USED"), 4096, "exec() keeps an open file");
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	is(swarm_get("agents", "ID", 0, "USED"), 0, "until that ends");
+	close(other);
+	close(no);
+}
+
+static void check_dmabufs(void)
+{
+	struct client a, b, b2;
+
+	tenant_start(&a, 1);
+	tenant_start(&b, 2);
+	tenant_start(&b2, 2);
+	/* The card is for root only. */
+	if (run_export(65536, 0))
+		bail("exporting a buffer");
+	pass_on(&a);
+	pass_on(&b);
+	pass_on(&b2);
+	is_errno(tenant(&a, run_lock_dmabuf, 1, 0), 0, "by a dma-buf that was passed on");
+	is_errno(tenant(&b, run_lock_dmabuf, 0, 0), EAGAIN, "another agent is excluded");
+	is_errno(tenant(&a, run_unlock_dmabuf, 0, 0), 0, "UNLOCK by the dma-buf");
+	is_errno(tenant(&b, run_lock_dmabuf, 0, 0), 0, "now that one has it");
+	is_errno(tenant(&b2, run_lock_dmabuf, 1, 20), ETIMEDOUT, "its other process waits");
+	client_stop(&b, SIGKILL);
+	is_errno(tenant(&b2, run_lock_dmabuf, 1, 1000), 0, "until it is killed");
+	client_stop(&a, 0);
+	client_stop(&b2, 0);
+	close(dmabuf);
+	lock_none_left("of dma-bufs");
+}
+
+static void set_tenant_ms(int ms)
+{
+	int fd = open(LEASE_PARAM, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || dprintf(fd, "%d", ms) < 0)
+		bail("setting tenant_lock_ms");
+	close(fd);
+}
+
+/* Two tenants that have a buffer of this process's agent in hand. */
+static void leases_begin(struct client *a, struct client *b)
+{
+	set_tenant_ms(TENANT_MS);
+	tenant_start(a, 1);
+	tenant_start(b, 2);
+	if (run_export(65536, 0))
+		bail("exporting a buffer");
+	pass_on(a);
+	pass_on(b);
+}
+
+static void leases_end(struct client *a, struct client *b, const char *what)
+{
+	set_tenant_ms(10000);
+	client_stop(a, 0);
+	client_stop(b, 0);
+	device_unlock_fd(dev, dmabuf);
+	close(dmabuf);
+	lock_none_left(what);
+}
+
+/* What a busy machine may take longer, in ms: less than what it would without an end. */
+static long slack(void)
+{
+	return on_debug_kernel() ? 3000 : 1500;
+}
+
+static void check_leases(void)
+{
+	struct client a, b;
+	long begun;
+
+	leases_begin(&a, &b);
+	is(tenant(&a, run_lease, 0, 0), TENANT_MS / 2, "a lease of another agent's buffer");
+	begun = now_ms();
+	is_errno(device_lock_fd(dev, dmabuf, true, 5000), 0, "its owner waits");
+	if (!ok(now_ms() - begun < TENANT_MS + slack(), "no longer than that"))
+		note("%ld ms", now_ms() - begun);
+	is_errno(tenant(&a, run_unlock_dmabuf, 0, 0), ENOENT, "the other has it no more");
+	begun = now_ms();
+	is_errno(tenant(&b, run_lock_dmabuf, 1, -1), ETIMEDOUT,
+		 "who wants another's lock waits no longer");
+	if (!ok(now_ms() - begun < TENANT_MS + slack(), "though he said for ever"))
+		note("%ld ms", now_ms() - begun);
+	usleep(TENANT_MS * 2000);
+	is_errno(tenant(&b, run_lock_dmabuf, 1, 0), EAGAIN, "the owner has no lease");
+	is_errno(device_unlock_fd(dev, dmabuf), 0, "and unlocks");
+	set_tenant_ms(0);
+	is_errno(tenant(&b, run_lock_dmabuf, 1, 0), EACCES, "with tenant_lock_ms=0 there are none");
+	is_errno(device_lock_fd(dev, dmabuf, true, 0), 0, "but one's own");
+	leases_end(&a, &b, "of leases");
+}
+
+/* A process of the buffer's own agent that waits for it: 0 if it has it in time. */
+static pid_t owner_waits(long ms)
+{
+	pid_t pid = fork();
+	long begun = now_ms();
+	int err;
+
+	if (pid)
+		return pid;
+	err = device_lock_fd(device_open(), dmabuf, true, 5000);
+	_exit(err ?: now_ms() - begun < ms ? 0 : ETIME);
+}
+
+static int exit_of(pid_t pid)
+{
+	int status;
+
+	waitpid(pid, &status, 0);
+	return WEXITSTATUS(status);
+}
+
+/* What another agent's open files do to keep a buffer from its owner. */
+static void check_held_back(void)
+{
+	struct client a, b;
+	pid_t waiter;
+
+	leases_begin(&a, &b);
+	tenant(&a, run_lease, 0, 0);
+	waiter = owner_waits(TENANT_MS + slack());
+	lock_await_waiters(1);
+	ok(tenant(&a, run_convert, 2 * (TENANT_MS + slack()), 0) > 0,
+	   "a lock changes its mode again and again");
+	is_errno(exit_of(waiter), 0, "its lease ends all the same");
+	tenant(&a, run_unlock_dmabuf, 0, 0);
+	set_tenant_ms(600000);		/* none of these leases ends while the others are taken */
+	is(tenant(&a, run_many_locks, 0, 0), 512,
+	   "half of the holders of a buffer can be other agents'");
+	tenant(&a, run_many_close, 0, 0);
+	set_tenant_ms(TENANT_MS);
+	ok(tenant(&a, run_many_locks, 0, 0) >= 512, "others' leases, as many as can be");
+	is_errno(device_lock_fd(dev, dmabuf, true, 5000), 0, "the owner waits, and has it");
+	tenant(&a, run_many_close, 0, 0);
+	device_unlock_fd(dev, dmabuf);
+	set_tenant_ms(10000);
+	/* The other one ends after the upgrade's own, and before its deadline. */
+	is_errno(tenant(&a, run_lock_dmabuf, 0, 0), 0, "a lease of five seconds");
+	usleep(900000);
+	is_errno(tenant(&b, run_lock_dmabuf, 0, 0), 0, "and another one");
+	usleep(900000);
+	is_errno(tenant(&a, run_lock_dmabuf, 1, -1), ETIMEDOUT, "an upgrade ends with its lease");
+	leases_end(&a, &b, "of what held an owner back");
+}
+
+static void check_arguments(void)
+{
+	struct {
+		struct gpu_dma_lock_reserve arg;
+		__u64 tail[4];
+	} grown = { .arg = { .size = sizeof(grown), .bytes = 4096 } };
+	struct gpu_dma_lock_reserve *shut, arg = { .size = sizeof(arg), .bytes = 4096 };
+	struct gpu_dma_lock_lock lock = { .size = sizeof(lock) };
+	struct gpu_dma_lock_self self = { .size = sizeof(self), .device = 1 };
+	int fd = device_open();
+
+	grown.arg.device = device;
+	arg.device = device;
+	is_errno(ioctl(fd, GPU_DMA_LOCK_IOC_RESERVE, &grown) ? errno : 0, 0, "a larger structure");
+	is_errno(device_release(fd, grown.arg.id), 0, "is answered");
+	grown.tail[2] = 1;
+	is_errno(ioctl(fd, GPU_DMA_LOCK_IOC_RESERVE, &grown) ? errno : 0, E2BIG,
+		 "but not with what is not known");
+	arg.size = 8;
+	is_errno(ioctl(fd, GPU_DMA_LOCK_IOC_RESERVE, &arg) ? errno : 0, EINVAL, "too small");
+	arg.size = 1 << 20;
+	is_errno(ioctl(fd, GPU_DMA_LOCK_IOC_RESERVE, &arg) ? errno : 0, E2BIG, "too large");
+	arg.size = sizeof(arg);
+	arg.flags = 1;
+	is_errno(ioctl(fd, GPU_DMA_LOCK_IOC_RESERVE, &arg) ? errno : 0, EINVAL, "a flag too many");
+	is_errno(ioctl(fd, GPU_DMA_LOCK_IOC_RESERVE, NULL) ? errno : 0, EFAULT, "no memory");
+	is_errno(ioctl(fd, _IO(0xDB, 0x0f), &arg) ? errno : 0, ENOTTY, "no such ioctl");
+	is_errno(ioctl(fd, _IOW(0xDB, 0x01, int), &arg) ? errno : 0, ENOTTY, "nor this");
+	is_errno(ioctl(fd, GPU_DMA_LOCK_IOC_SELF, &self) ? errno : 0, EINVAL,
+		 "SELF: a device, unasked");
+	lock.timeout_ms = -2;
+	is_errno(ioctl(fd, GPU_DMA_LOCK_IOC_LOCK, &lock) ? errno : 0, EINVAL,
+		 "LOCK: timeout -2");
+	lock.timeout_ms = 0;
+	lock.reserved = 1;
+	is_errno(ioctl(fd, GPU_DMA_LOCK_IOC_LOCK, &lock) ? errno : 0, EINVAL,
+		 "LOCK: reserved");
+	shut = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	arg.flags = 0;
+	*shut = arg;
+	mprotect(shut, 4096, PROT_READ);
+	is_errno(ioctl(fd, GPU_DMA_LOCK_IOC_RESERVE, shut) ? errno : 0, EFAULT,
+		 "no answer possible");
+	is(swarm_get("agents", "ID", 0, "USED"), 0, "then nothing is reserved");
+	munmap(shut, 4096);
+	close(fd);
+}
+
+static void check_cap(void)
+{
+	int fd = device_open(), n = 0, err;
+	__u64 id = 0;
+
+	do {
+		err = device_reserve(fd, device, 1, &id);
+		n += !err;
+	} while (!err);
+	is_errno(err, ENOSPC, "an open file has no more than so many buffers");
+	is(n, 4096, "4,096");
+	is_errno(device_release(fd, id), 0, "after one less");
+	is_errno(device_reserve(fd, device, 1, &id), 0, "it has another");
+	close(fd);
+	is(swarm_get("agents", "ID", 0, "USED"), 0, "close() frees them all");
+}
+
+static void check_poll(void)
+{
+	struct client a, b;
+	long begun;
+
+	tenant_start(&a, 1);
+	tenant_start(&b, 2);
+	is(tenant(&a, run_events, 200, 0), 0, "poll(): nothing at rest");
+	client_post(&a, run_events, 5000, 0);
+	usleep(50000);
+	begun = now_ms();
+	is_errno(tenant(&b, run_reserve, LIMIT * 2, 0), EDQUOT, "another agent is refused");
+	is(tenant(&b, run_events, 1000, 0), POLLPRI, "poll(): that one is told");
+	swarm_cmd("allocate 1 %d %llu", LIMIT * 2, device);
+	is(client_result(&a), POLLPRI, "poll(): so is this, once it is refused itself");
+	ok(now_ms() - begun < (on_debug_kernel() ? 3000 : 500), "poll(): soon");
+	tenant(&a, run_agent, 0, 0);
+	is(tenant(&a, run_events, 100, 0), 0, "poll(): SELF is the answer");
+	client_stop(&a, 0);
+	client_stop(&b, 0);
+}
+
+static void check_session(void)
+{
+	int fd = swarm_open("control", O_RDWR), other = swarm_open("control", O_RDWR);
+	__u64 id = 0;
+	size_t len;
+	char *text;
+
+	lock_run(fd, "session");
+	lock_run(fd, "allocate 1 4096 %llu", device);
+	text = swarm_slurp(fd, 4096, &len);
+	id = swarm_result(text);
+	free(text);
+	lock_run(fd, "create_context 1 %llu", device);
+	is_errno(lock_run(fd, "lock %llu 1 exclusive", id), 0, "session: lock");
+	is_errno(lock_run(fd, "lock %llu 1 exclusive", id), EALREADY, "session: again");
+	is_errno(lock_run(fd, "lock %llu 2 exclusive", id), EDEADLK,
+		 "session: for another agent it would wait for itself");
+	is_errno(lock_run(other, "lock %llu 1 shared nowait", id), EAGAIN,
+		 "session: the agent's own is excluded");
+	is_errno(lock_run(other, "unlock %llu 1", id), ENOENT, "session: nor can it unlock");
+	lock_run(other, "session");
+	is_errno(lock_run(other, "lock %llu 2 shared nowait", id), EAGAIN, "session: nor another");
+	is(swarm_get("agents", "ID", 1, "CONTEXTS"), 1, "session: a context");
+	close(fd);
+	is(swarm_get("agents", "ID", 1, "USED"), 0, "session: its end frees buffers");
+	is(swarm_get("agents", "ID", 1, "CONTEXTS"), 0, "session: and contexts");
+	lock_none_left("of a session");
+	is_errno(lock_run(other, "allocate 1 4096 %llu", device), 0, "session: another one");
+	close(other);
+	is(swarm_get("agents", "ID", 1, "USED"), 0, "session: ends likewise");
+	swarm_allocate(1, 4096, device, &id);
+	is(swarm_get("agents", "ID", 1, "USED"), 4096, "without session it stays");
+	swarm_cmd("free %llu", id);
+}
+
+int main(void)
+{
+	struct rlimit files = { 2048, 2048 };
+	struct client contained;
+	struct stat st;
+
+	setrlimit(RLIMIT_NOFILE, &files);
+	device = swarm_device(NULL);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pass))
+		bail("socketpair");
+	make_agents();
+	ok(!stat(DEVICE_PATH, &st) && (st.st_mode & 0777) == 0666, "the device is for everybody");
+	check_self_and_ledger();
+	check_ids();
+	check_command_and_file();
+	check_files();
+	dev = device_open();
+	check_dmabufs();
+	check_leases();
+	check_held_back();
+	close(dev);
+	check_arguments();
+	check_cap();
+	check_poll();
+	check_session();
+	client_start(&contained);
+	is_errno(client_call(&contained, run_contain, 0, 0), 0, "without /proc");
+	client_stop(&contained, 0);
+	swarm_add_up("at the end");
+	return tap_done();
+}
