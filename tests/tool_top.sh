@@ -4,14 +4,14 @@
 # lines, that it sorts by keys, follows the window's size, and that however it ends the
 # terminal is as before.
 #
-# vm: -k 6.1 -k 6.12 -k newest --load --gpu virtio --mem 768 --timeout 500
+# vm: -k 6.1 --load --gpu virtio --mem 768 --timeout 500
 
 # shellcheck disable=SC2317 # functions are called through succeeds and fails
 . "$(dirname "$0")/tap.sh"
 
 proc=/proc/swarm/gpu
 export TERMINFO=/host/terminfo LOCPATH=/host/locale LC_ALL=C.UTF-8 TERM=screen
-top="busybox sh /host/gpu-dma-lock top"
+top="gpu-dma-lock top"
 modes="-icanon|min = 0|susp = <undef>| -echo( |$)"
 
 tmux() {
