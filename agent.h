@@ -29,6 +29,7 @@ struct gdl_device {
 	u64 vram_size;				/* as TTM has it, or 0; READ_ONCE() */
 	const void *parent;			/* D: struct device, NULL once gone */
 	const void *drm;			/* D: last drm_device seen, or NULL */
+	const void *drm_parent;			/* D: the struct device that has it */
 	bool pci;				/* C: found by the PCI scan */
 	bool gone;				/* D: takes no new buffers */
 	bool reapable;				/* M: gone since a grace period */
@@ -60,6 +61,9 @@ void gdl_device_reap(void);
 
 /* The most agents there can be, agent 0 included. */
 #define GDL_AGENTS_MAX	65536
+
+/* What one may say that it has: more than there is, and all together no more than is counted. */
+#define GDL_AGENT_BYTES_MAX	(GDL_BYTES_MAX / GDL_AGENTS_MAX)
 /* A task that looks for rows lets others run once it has looked at so many agents. */
 #define GDL_AGENTS_AT_ONCE	1024
 /* From here on, so many ids are for agents that templates make. */
@@ -248,7 +252,7 @@ static inline int gdl_cap_check(struct gdl_agent *agent, u64 rows, enum gdl_cap 
 
 /* quota.c: charge and uncharge */
 
-int gdl_try_charge(struct gdl_device_quota *dq, u64 size);
+int gdl_try_charge(struct gdl_device_quota *dq, u64 size, u64 most);
 bool gdl_charge(struct gdl_device_quota *dq, u64 size);
 void gdl_charge_move(struct gdl_device_quota *from, struct gdl_device_quota *to,
 		     u64 size);

@@ -9,13 +9,17 @@
  *
  * A poller is on a wait queue until its file is closed, with epoll also while nobody
  * waits, and /proc lets a file stay open that has been removed. So the queue has to outlive
- * the module: it is that of pid 1, which the kernel has for the pollers of pidfds. It
- * is woken there with a key that these do not wait for.
+ * the module: it is that of pid 1, which the kernel has for the pollers of pidfds. All
+ * are woken without a key, and look again: io_uring and aio take a key for what they ask for,
+ * and it is true of some files only.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/jiffies.h>
+#include <linux/ktime.h>
+#include <linux/math64.h>
+#include <linux/minmax.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
 #include <linux/poll.h>
@@ -24,16 +28,25 @@
 
 #include "gpu_dma_lock.h"
 
-/* What is counted within so many ms wakes once. */
+/* What is counted within so many ms wakes once; within so many times what that took at last. */
 #define GATHER_MS	20
+#define GATHER_TIMES	50
 
 atomic_t gdl_watchers = ATOMIC_INIT(0);
 static bool ending;
 static struct pid *queue_of;			/* whose wait queue it is */
 
+static unsigned int gather_ms = GATHER_MS;	/* READ_ONCE() */
+
+/* A tenant can be many pollers: what it takes to wake them is not charged to it. */
 static void wake(struct work_struct *work)
 {
-	wake_up_poll(&queue_of->wait_pidfd, EPOLLPRI);
+	u64 start = ktime_get_ns();
+
+	wake_up_all(&queue_of->wait_pidfd);
+	WRITE_ONCE(gather_ms, max_t(u64, GATHER_MS,
+				    div_u64(GATHER_TIMES * (ktime_get_ns() - start),
+					    NSEC_PER_MSEC)));
 }
 
 static DECLARE_DELAYED_WORK(wake_work, wake);
@@ -46,7 +59,7 @@ static DECLARE_DELAYED_WORK(wake_work, wake);
 void gdl_alert_raise(void)
 {
 	if (!delayed_work_pending(&wake_work))
-		schedule_delayed_work(&wake_work, msecs_to_jiffies(GATHER_MS));
+		schedule_delayed_work(&wake_work, msecs_to_jiffies(READ_ONCE(gather_ms)));
 }
 
 /**
@@ -153,7 +166,7 @@ int gdl_alert_init(void)
 void gdl_alert_stop(void)
 {
 	WRITE_ONCE(ending, true);
-	wake_up_poll(&queue_of->wait_pidfd, EPOLLPRI | EPOLLERR | EPOLLHUP);
+	wake_up_all(&queue_of->wait_pidfd);
 }
 
 /**

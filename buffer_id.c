@@ -53,7 +53,10 @@ static void chunk_drop(struct gdl_id_chunk *chunk)
 	call_rcu(&chunk->rcu, chunk_free_rcu);
 }
 
-/* The chunk for the next id. Those before it are all given away. */
+/*
+ * The chunk for the next id. Those before it are all given away. It stays for one id of
+ * these: memory that an open file can have made is charged to a memory cgroup.
+ */
 static int chunk_add(unsigned long index, gfp_t gfp)
 {
 	struct gdl_id_chunk *chunk = kmem_cache_zalloc(chunk_cache, gfp);
@@ -87,7 +90,8 @@ int gdl_id_give(struct gdl_buffer *b)
 
 	lockdep_assert_held(&gdl_buffers.xa_lock);
 	if (unlikely(id % CHUNK_IDS == 0)) {
-		ret = chunk_add(id / CHUNK_IDS, GFP_ATOMIC | __GFP_NOWARN);
+		ret = chunk_add(id / CHUNK_IDS, GFP_ATOMIC | __GFP_NOWARN |
+				(b->ledger ? __GFP_ACCOUNT : 0));
 		if (ret)
 			return ret;
 	}

@@ -58,6 +58,11 @@ static unsigned int share(const struct gdl_claim *c, unsigned int max)
 	return c->lease ? max / 2 : max;
 }
 
+static bool too_many_files(const struct gdl_buffer_lock *lock, const struct gdl_claim *c)
+{
+	return c->owner->id && lock->nr_files >= share(c, FILES_MAX);
+}
+
 static bool stopping;
 static u64 longest_wait;			/* ns */
 
@@ -111,6 +116,11 @@ static bool try_grant(struct gdl_buffer_lock *lock, struct gdl_claim *c)
 	}
 	if (gdl_claim_conflicts(lock, c, c->mode))
 		return false;
+	/* Others may have come to hold the lock since it began to wait. */
+	if (!held && too_many_files(lock, c)) {
+		waiter_fail(c, -ENOSPC);
+		return true;
+	}
 	gdl_waiter_leave(c);
 	wake(c, 0);
 	if (held) {
@@ -181,7 +191,7 @@ static int lock_at_once(struct gdl_buffer_lock *lock, struct gdl_claim *c, bool 
 			gdl_claim_free(c);
 		return ret;
 	}
-	if (c->owner->id && lock->nr_files >= share(c, FILES_MAX))
+	if (too_many_files(lock, c))
 		return -ENOSPC;
 	if (lock->nr_waiters || gdl_claim_conflicts(lock, c, c->mode))
 		return -EAGAIN;
@@ -256,7 +266,8 @@ int gdl_lock_begin(struct gdl_claim *c, u64 buffer_id, struct gdl_sleeper *sleep
 	spin_lock_bh(&gdl_lock_lock);
 	if (stopping)
 		goto out;
-	lock = gdl_lock_get(buffer_id, GFP_ATOMIC | __GFP_NOWARN, &ret);
+	lock = gdl_lock_get(buffer_id, GFP_ATOMIC | __GFP_NOWARN |
+			    (c->owner->id ? __GFP_ACCOUNT : 0), &ret);
 	if (!lock)
 		goto out;
 	ret = lock_or_wait(lock, c, sleeper, place);

@@ -307,16 +307,25 @@ static long chardev_ioctl(struct file *file, unsigned int cmd, unsigned long use
 	return run(&operations[nr], file, (void __user *)user);
 }
 
+/* aio asks again in a thread of the kernel, for a process that it does not name. */
+static const struct gdl_agent *poller(u64 seen_agent)
+{
+	if (current->flags & PF_KTHREAD)
+		return gdl_agent_lookup_rcu(seen_agent);
+	return gdl_agent_of(current);
+}
+
 /* Was the caller's agent refused anything since the last SELF? */
 static bool any_refused(const struct file *file)
 {
 	const struct gdl_open *open = file->private_data;
+	u64 seen_agent = READ_ONCE(open->seen_agent);
 	const struct gdl_agent *agent;
 	bool any;
 
 	rcu_read_lock();
-	agent = gdl_agent_of(current);
-	any = agent->id == READ_ONCE(open->seen_agent) && may_see(file, agent) &&
+	agent = poller(seen_agent);
+	any = agent && agent->id == seen_agent && may_see(file, agent) &&
 	      atomic64_read(&agent->refused) != READ_ONCE(open->seen);
 	rcu_read_unlock();
 	return any;

@@ -394,7 +394,7 @@ static int real_charge(struct gdl_buffer *b, struct gdl_device_quota *dq, u64 si
 	if (ret)
 		return ret;
 	if (enforce && size)
-		return gdl_try_charge(dq, size);
+		return gdl_try_charge(dq, size, GDL_BYTES_MAX);
 	b->overrun = gdl_charge(dq, size) && gdl_policy_get() == GDL_POLICY_ENFORCE;
 	return 0;
 }

@@ -60,8 +60,8 @@ void gdl_ledger_exit(struct gdl_ledger *ledger)
 	} while (b);
 }
 
-/* Charge @b and make it visible. */
-static int publish(struct gdl_buffer *b, struct gdl_agent *agent, u64 device_id)
+/* Charge @b, to an agent that may have @most, and make it visible. */
+static int publish(struct gdl_buffer *b, struct gdl_agent *agent, u64 device_id, u64 most)
 {
 	struct gdl_device *device = gdl_device_lookup(device_id);
 	int ret;
@@ -77,7 +77,7 @@ static int publish(struct gdl_buffer *b, struct gdl_agent *agent, u64 device_id)
 	if (!b->dq)
 		return -ENOMEM;
 	b->charged = true;
-	ret = gdl_try_charge(b->dq, b->size);
+	ret = gdl_try_charge(b->dq, b->size, most);
 	if (ret)
 		return ret;
 	atomic_set(&b->live, GDL_LIVE_LEDGER);
@@ -111,7 +111,7 @@ static int allocate(const u64 *agent_id, u64 size, u64 device_id, struct gdl_led
 	b->ledger = ledger;
 	rcu_read_lock();
 	agent = agent_id ? gdl_agent_lookup_rcu(*agent_id) : gdl_agent_of(current);
-	ret = publish(b, agent, device_id);
+	ret = publish(b, agent, device_id, agent_id ? GDL_BYTES_MAX : GDL_AGENT_BYTES_MAX);
 	/* Somebody else may free it from here on. */
 	*id = b->id;
 	rcu_read_unlock();

@@ -250,6 +250,9 @@ static int begin(struct gdl_claim *c, const struct gdl_lock_ask *ask,
 		wait->deadline = min_t(u64, wait->deadline,
 				       ktime_get_ns() + foreign_ms() * NSEC_PER_MSEC);
 	}
+	/* Else a place that was kept would outlast the wait it was kept of. */
+	if (!time_left(wait))
+		wait->place.serial = 0;
 	ret = ret ?: gdl_lock_begin(c, ask->buffer_id, sleeper, &wait->place);
 	rcu_read_unlock();
 	return ret;
@@ -307,9 +310,12 @@ static struct gdl_claim *find(const struct gdl_lock_owner *owner, u64 buffer_id,
 	if (!lock)
 		return NULL;
 	c = gdl_holder_find(lock, owner, agent);
-	if (c || !owner->mixed)
+	if (c || list_empty(&owner->holders))
 		return c;
-	/* It was locked by a process of another agent. */
+	/* It was locked by a process of another agent, or the process's agent is another now. */
+	c = list_first_entry(&owner->holders, struct gdl_claim, of_owner);
+	if (!owner->mixed)
+		return gdl_holder_find(lock, owner, c->agent);
 	list_for_each_entry(c, &owner->holders, of_owner)
 		if (c->lock == lock)
 			return c;

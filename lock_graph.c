@@ -20,8 +20,13 @@
 
 #include "gpu_dma_lock.h"
 
-/* So many steps a tenant's search may take, as it holds up all other locks. */
+/*
+ * So many steps a search may take, as it holds up all other locks, of a tenant and by
+ * command; and so many claims it may look at for each.
+ */
 #define STEPS_MAX	8192
+#define COMMAND_STEPS_MAX	1048576
+#define LOOKS_A_STEP	8
 
 /* And so many claims a row of `locks` looks at: a queue of a thousand may be of one agent. */
 #define ROW_STEPS_MAX	64
@@ -36,14 +41,36 @@ struct search {
 	unsigned int nr_agents;
 	bool lasting;				/* pass over what ends by itself */
 	unsigned int steps;			/* left */
+	unsigned int looks;			/* left */
 	bool found;
 	bool over;				/* it is found out, or there is no step left */
 };
 
-static void search_begin(struct search *search)
+static void search_begin(struct search *search, unsigned int steps)
 {
 	INIT_LIST_HEAD(&search->todo);
+	search->steps = steps;
+	search->looks = LOOKS_A_STEP * steps;
 	search_nr++;
+}
+
+/* One more claim is looked at; false: it is one too many. */
+static bool search_look(struct search *search)
+{
+	if (!search->looks) {
+		search->over = true;
+		return false;
+	}
+	search->looks--;
+	return true;
+}
+
+/* Does the wait for @other, or of it, end by itself, or with its agent's DMA? */
+static bool passes_over(const struct search *search, const struct gdl_claim *other)
+{
+	if (!search->lasting)
+		return false;
+	return other->lease || (other->attachment && other->agent != search->target->agent);
 }
 
 static void search_visit(struct search *search, struct gdl_lock_node *node)
@@ -74,7 +101,7 @@ static void search_claim(struct search *search, const struct gdl_claim *other)
 		search->over |= !--search->steps;
 		return;
 	}
-	if (search->lasting && other->lease)
+	if (passes_over(search, other))
 		return;
 	if (!other->attachment) {
 		search->found |= other->owner == target->owner;
@@ -111,7 +138,7 @@ static bool search_held(struct search *search, const struct rb_root *held,
 	struct gdl_claim *other = gdl_holder_from(held, 0, 0);
 	bool own, any_own = false;
 
-	while (other && !search->over) {
+	while (other && !search->over && search_look(search)) {
 		own = is_own(other, c);
 		any_own |= own;
 		if (!own)
@@ -150,6 +177,8 @@ static void search_queue(struct search *search, const struct gdl_claim *c)
 
 	other = gdl_claim_from(&lock->waiters.rb_root, lock->searched_to);
 	for (; other && other->order < c->order && !search->over; other = gdl_claim_next(other)) {
+		if (!search_look(search))
+			return;
 		/*
 		 * A claim that is queued behind an earlier one of the target on the
 		 * same lock waits for that one, not for what comes now; unless
@@ -178,25 +207,35 @@ static void search_blockers(struct search *search, const struct gdl_claim *c)
 	search_queue(search, c);
 }
 
+/* Whether to go on with the other waiters of a node. */
+static bool search_waiter(struct search *search, const struct gdl_claim *waiter)
+{
+	if (search_look(search) && !passes_over(search, waiter))
+		search_blockers(search, waiter);
+	return !search->over;
+}
+
 static void search_node(struct search *search, struct gdl_lock_node *node)
 {
 	struct gdl_claim *waiter;
 
 	if (node->of_agent) {
 		list_for_each_entry(waiter, &node->waiters, of_agent)
-			search_blockers(search, waiter);
+			if (!search_waiter(search, waiter))
+				break;
 	} else {
 		list_for_each_entry(waiter, &node->waiters, of_owner)
-			search_blockers(search, waiter);
+			if (!search_waiter(search, waiter))
+				break;
 	}
 }
 
-/* Whether @search has found that its target waits for itself, within its steps. */
-static bool search_run(struct search *search)
+/* Whether @search has found, in so many steps, that its target waits for itself. */
+static bool search_run(struct search *search, unsigned int steps)
 {
 	struct gdl_lock_node *node;
 
-	search_begin(search);
+	search_begin(search, steps);
 	search_blockers(search, search->target);
 	while (!search->over && !list_empty(&search->todo)) {
 		node = list_first_entry(&search->todo, struct gdl_lock_node, todo);
@@ -212,39 +251,39 @@ static bool search_run(struct search *search)
  *
  * Of an open file the search takes STEPS_MAX steps at most, as it holds up all other
  * locks. If these are not enough, a wait that ends by itself is begun; one that does
- * not looks again, only at claims that do not end by themselves: another agent's on a
- * buffer of its agent's do, so no tenant's can be in its way.
+ * not looks again, and passes over what other tenants can make without end: claims that
+ * end by themselves, as another agent's on a buffer of its agent's do, and mappings of other
+ * agents. If it cannot look at as many claims as there are, it waits.
  *
  * Context: Caller holds gdl_lock_lock.
  * Return: Whether a claim that it waits for waits, over however many others, for its
- * owner, or for a mapping of its agent's; or, of an open file, so many wait for one
- * another, without end, that it takes too long to find out.
+ * owner, or for a mapping of its agent's; or so many wait for one another, without end,
+ * that it takes too long to find out.
  */
 bool gdl_lock_closes_cycle(const struct gdl_claim *c)
 {
-	struct search search = {
-		.target = c,
-		.steps = c->owner->id ? STEPS_MAX : UINT_MAX,
-	};
+	unsigned int steps = c->owner->id ? STEPS_MAX : COMMAND_STEPS_MAX;
+	struct search search = { .target = c };
 
 	lockdep_assert_held(&gdl_lock_lock);
-	if (search_run(&search))
+	if (search_run(&search, steps))
 		return true;
-	if (search.steps || c->lease)
+	if ((search.steps && search.looks) || c->lease)
 		return false;
-	search = (struct search){ .target = c, .lasting = true, .steps = STEPS_MAX };
-	return search_run(&search) || !search.steps;
+	search = (struct search){ .target = c, .lasting = true };
+	return search_run(&search, steps) || !search.steps;
 }
 
 /* Collect the agents that @c waits for. */
 static void row_blockers(struct gdl_lock_row *row, const struct gdl_claim *c)
 {
-	struct search search = { .agents = row->blockers, .steps = ROW_STEPS_MAX };
+	struct search search = { .agents = row->blockers };
 
-	search_begin(&search);
+	search_begin(&search, ROW_STEPS_MAX);
 	search_blockers(&search, c);
 	row->nr_blockers = min_t(unsigned int, search.nr_agents, GDL_LOCK_ROW_BLOCKERS);
-	row->more_blockers = search.nr_agents > GDL_LOCK_ROW_BLOCKERS || !search.steps;
+	row->more_blockers = search.nr_agents > GDL_LOCK_ROW_BLOCKERS ||
+			     !search.steps || !search.looks;
 }
 
 static void row_fill(struct gdl_lock_row *row, const struct gdl_claim *c)

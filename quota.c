@@ -22,10 +22,10 @@ static void quota_raise_peak(struct gdl_quota *quota)
 			break;
 }
 
-/* Charge unless that passes the limit: used never does, not for a moment. */
-static bool quota_try_charge(struct gdl_quota *quota, u64 size)
+/* Charge unless that passes the limit, or @most: used never does, not for a moment. */
+static bool quota_try_charge(struct gdl_quota *quota, u64 size, u64 most)
 {
-	u64 limit = min(READ_ONCE(quota->limit), GDL_BYTES_MAX);
+	u64 limit = min(READ_ONCE(quota->limit), most);
 	s64 used = atomic64_read(&quota->used);
 
 	do {
@@ -100,17 +100,18 @@ static void count_denied(struct gdl_device_quota *dq, u64 size, u64 over,
  * gdl_try_charge() - charge a new buffer, unless that passes a limit
  * @dq: the agent to charge, on which device
  * @size: bytes
+ * @most: what the agent may have in all, whatever its quota; at most GDL_BYTES_MAX
  *
  * A refusal leaves nothing charged and is counted.
  *
  * Context: Any. Does not sleep. @dq must stay: caller holds rcu_read_lock() or
  * gdl_agent_mutex.
- * Return: 0, -EDQUOT over the agent's quota or its quota on the device, -ENOSPC
+ * Return: 0, -EDQUOT over @most, the agent's quota or its quota on the device, -ENOSPC
  * over the device's capacity.
  */
-int gdl_try_charge(struct gdl_device_quota *dq, u64 size)
+int gdl_try_charge(struct gdl_device_quota *dq, u64 size, u64 most)
 {
-	if (!quota_try_charge(&dq->agent->quota, size)) {
+	if (!quota_try_charge(&dq->agent->quota, size, most)) {
 		quota_count_denied(&dq->agent->quota);
 		if (quota_over(&dq->quota, size))
 			quota_count_denied(&dq->quota);
@@ -118,14 +119,14 @@ int gdl_try_charge(struct gdl_device_quota *dq, u64 size)
 			     GDL_STAT_QUOTA_DENIED);
 		return -EDQUOT;
 	}
-	if (!quota_try_charge(&dq->quota, size)) {
+	if (!quota_try_charge(&dq->quota, size, GDL_BYTES_MAX)) {
 		quota_uncharge(&dq->agent->quota, size);
 		quota_count_denied(&dq->quota);
 		count_denied(dq, size, quota_over(&dq->quota, size),
 			     GDL_STAT_QUOTA_DENIED);
 		return -EDQUOT;
 	}
-	if (!quota_try_charge(&dq->device->capacity, size)) {
+	if (!quota_try_charge(&dq->device->capacity, size, GDL_BYTES_MAX)) {
 		quota_uncharge(&dq->quota, size);
 		quota_uncharge(&dq->agent->quota, size);
 		count_denied(dq, size,

@@ -28,9 +28,6 @@
 #include "gpu_dma_lock.h"
 #include "trace.h"
 
-/* More than any process has of a device; 65,536 of them are as much as GDL_BYTES_MAX. */
-#define REPORT_MAX	BIT_ULL(46)
-
 unsigned int gdl_report_timeout = 10;
 
 struct report_key {
@@ -360,7 +357,7 @@ int gdl_report(struct list_head *owner, u64 nr, u64 device_id, u64 bytes, u64 *i
 	mutex_lock(&report_mutex);
 	if (gdl_process_gone(key.pid))
 		ret = -ESRCH;
-	else if (bytes > REPORT_MAX)
+	else if (bytes > GDL_AGENT_BYTES_MAX)
 		ret = -EFBIG;
 	else if (!bytes)
 		ret = report_none(&key);
