@@ -649,11 +649,10 @@ struct gdl_buffer *gdl_buffer_lookup(u64 id)
 	return b && atomic_read(&b->live) ? b : NULL;
 }
 
-/* With a dma-buf, it may be one that is being exported. */
+/* With a dma-buf, it may be one that is being exported; so may one of which nothing lives yet. */
 static bool is_gem(const struct gdl_buffer *b)
 {
-	return b->kind != GDL_KIND_DMABUF && b->kind != GDL_KIND_NVIDIA && !is_told(b) &&
-	       !(atomic_read(&b->live) & GDL_LIVE_DMABUF);
+	return atomic_read(&b->live) == GDL_LIVE_GEM;
 }
 
 static bool is_any(const struct gdl_buffer *b)
