@@ -123,6 +123,19 @@ static void pci_add(struct pci_dev *pdev)
 	device_publish(device);
 }
 
+/* A driver has let go of a device, whether it had told of its DRM device's end or not. */
+static void driver_gone(const struct device *parent)
+{
+	struct gdl_device *device;
+	unsigned long flags;
+
+	spin_lock_irqsave(&gdl_device_lock, flags);
+	device = find_parent(parent);
+	if (device)
+		WRITE_ONCE(device->drm, NULL);
+	spin_unlock_irqrestore(&gdl_device_lock, flags);
+}
+
 /* Mark gone each device that @match picks; tell whether there was one. */
 static bool mark_gone(bool (*match)(const struct gdl_device *device,
 				    const void *key), const void *key)
@@ -170,6 +183,10 @@ static int pci_event(struct notifier_block *nb, unsigned long action,
 		if (device)
 			set_pci_driver(device, dev->driver->name);
 		rcu_read_unlock();
+		break;
+	case BUS_NOTIFY_DRIVER_NOT_BOUND:
+	case BUS_NOTIFY_UNBOUND_DRIVER:
+		driver_gone(dev);
 		break;
 	case BUS_NOTIFY_REMOVED_DEVICE:
 		if (mark_gone(has_parent, dev))
@@ -266,13 +283,19 @@ struct gdl_device *gdl_device_next(u64 id)
 	return &gdl_no_device;
 }
 
+/* Another one's address may be that of one whose end was not seen. */
+static bool has_drm(const struct gdl_device *device, const struct drm_device *drm)
+{
+	return READ_ONCE(device->drm) == drm && READ_ONCE(device->drm_parent) == drm->dev;
+}
+
 static struct gdl_device *find_drm(const struct drm_device *drm)
 {
 	struct gdl_device *device;
 	const struct device *dev;
 
 	list_for_each_entry_rcu(device, &devices, list)
-		if (READ_ONCE(device->drm) == drm)
+		if (has_drm(device, drm))
 			return device;
 	for (dev = drm->dev; dev; dev = dev->parent) {
 		device = find_parent(dev);
@@ -289,6 +312,7 @@ static void saw_drm(struct gdl_device *device, const struct drm_device *drm)
 	spin_lock_irqsave(&gdl_device_lock, flags);
 	if (!device->gone) {
 		WRITE_ONCE(device->drm, drm);
+		WRITE_ONCE(device->drm_parent, drm->dev);
 		strscpy(device->driver, drm->driver->name,
 			sizeof(device->driver));
 	}
@@ -309,7 +333,7 @@ struct gdl_device *gdl_device_of_drm(const struct drm_device *drm)
 {
 	struct gdl_device *device = find_drm(drm);
 
-	if (likely(device && READ_ONCE(device->drm) == drm))
+	if (likely(device && has_drm(device, drm)))
 		return device;
 	if (!drm->dev)
 		return &gdl_no_device;
@@ -356,7 +380,7 @@ void gdl_device_set_vram(const struct drm_device *drm, u64 size)
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(device, &devices, list)
-		if (READ_ONCE(device->drm) == drm)
+		if (has_drm(device, drm))
 			WRITE_ONCE(device->vram_size, size);
 	rcu_read_unlock();
 }
