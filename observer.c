@@ -68,6 +68,10 @@ static int module_event(struct notifier_block *nb, unsigned long action,
 		/* Before any driver can use it. */
 		if (action == MODULE_STATE_COMING)
 			gdl_hook_place(owner, mod);
+		/* It was being initialised already when the notifier was registered. */
+		if (action == MODULE_STATE_LIVE &&
+		    gdl_hook_reason(owner) == parts[owner].absent)
+			gdl_hook_place(owner, mod);
 		if (action == MODULE_STATE_GOING)
 			module_going(owner);
 		return NOTIFY_OK;

@@ -545,6 +545,42 @@ static void test_module_goes(void)
 	test_pages(false);
 }
 
+static bool is_coming(const void *arg)
+{
+	char state[16] = "";
+	FILE *f = fopen("/sys/module/nvidia/initstate", "re");
+
+	(void)arg;
+	if (f && !fgets(state, sizeof(state), f))
+		state[0] = '\0';
+	if (f)
+		fclose(f);
+	return !strcmp(state, "coming\n");
+}
+
+/* A driver that is being initialised is neither there yet nor about to come. */
+static void test_module_comes_between(void)
+{
+	int module = open("/gpu_dma_lock.ko", O_RDONLY | O_CLOEXEC), status = 0;
+	pid_t pid;
+
+	drivers_go();
+	is_errno(syscall(SYS_delete_module, "gpu_dma_lock", 0) ? errno : 0, 0,
+		 "the module goes before a driver comes");
+	pid = fork();
+	if (!pid)
+		_exit(!!system("insmod /tests/modules/nvidia.ko init_ms=3000"));
+	ok(swarm_wait(is_coming, NULL, 60), "a driver begins to look for its GPUs");
+	is_errno(syscall(SYS_finit_module, module, "", 0) ? errno : 0, 0,
+		 "the module comes meanwhile");
+	close(module);
+	waitpid(pid, &status, 0);
+	is(status, 0, "the driver has found its GPUs");
+	is(hooks("none"), 0, "the driver is hooked though it was first");
+	if (system("insmod /tests/modules/nvidia_peer.ko"))
+		bail("inserting the peer");
+}
+
 int main(void)
 {
 	is(hooks("none nvidia.ko is not loaded"), NR_HOOKS, "without it there are no hooks");
@@ -569,6 +605,7 @@ int main(void)
 	test_race();
 	test_driver_goes();
 	test_module_goes();
+	test_module_comes_between();
 	drivers_go();
 	cgroup_remove("nvidia-a");
 	cgroup_remove("nvidia-b");

@@ -353,8 +353,13 @@ int nvidia_export(u64 size)
 }
 EXPORT_SYMBOL(nvidia_export);
 
+static uint init_ms;
+module_param(init_ms, uint, 0400);
+MODULE_PARM_DESC(init_ms, "How long it looks for its GPUs (0)");
+
 static int __init nvidia_init(void)
 {
+	msleep(init_ms);
 	return 0;
 }
 module_init(nvidia_init);
