@@ -135,6 +135,7 @@ static int attachment_insert(struct gdl_attachment *a)
 {
 	struct gdl_attachment *old;
 	int ret = tree_insert(a);
+	bool missed;
 
 	if (ret)
 		return ret;
@@ -144,8 +145,12 @@ static int attachment_insert(struct gdl_attachment *a)
 		if (!old)
 			return 0;
 		ret = PTR_ERR_OR_ZERO(old);
+		if (ret)
+			break;
+		/* Else it was adopted between the call that makes it and the end of that. */
+		missed = !old->adopted || old->buffer_id != a->buffer_id;
 		/* An attachment that missed its detach had this address. */
-		if (!ret && attachment_remove(old))
+		if (attachment_remove(old) && missed)
 			gdl_stat_inc(GDL_STAT_ATTACHMENTS_STALE);
 	}
 	tree_erase(a);

@@ -147,7 +147,7 @@ static void gdl_hook_dma_buf_detach(struct dma_buf *dmabuf,
 }
 
 static int map_begin(const struct dma_buf_attachment *attach,
-		     enum dma_data_direction direction)
+		     enum dma_data_direction direction, bool *counted)
 {
 	unsigned int tries = 0;
 	int ret;
@@ -155,6 +155,7 @@ static int map_begin(const struct dma_buf_attachment *attach,
 	do {
 		ret = gdl_attachment_map_begin(attach, direction, enforcing());
 	} while (again(ret, &tries));
+	*counted = !ret;
 	return verdict(ret, GDL_HOOK_dma_buf_map_attachment, GDL_STAT_LOCKS_LOST);
 }
 
@@ -164,19 +165,20 @@ gdl_hook_dma_buf_map_attachment(struct dma_buf_attachment *attach,
 				enum dma_data_direction direction)
 {
 	struct sg_table *sgt;
+	bool counted;
 	int ret;
 
 	gdl_hook_begin(GDL_HOOK_dma_buf_map_attachment);
-	ret = map_begin(attach, direction);
+	ret = map_begin(attach, direction, &counted);
 	if (ret) {
 		sgt = ERR_PTR(ret);
 		goto out;
 	}
 	sgt = gdl_original_dma_buf_map_attachment(attach, direction);
-	if (IS_ERR_OR_NULL(sgt))
-		gdl_attachment_unmap(attach, direction);
-	else
+	if (!IS_ERR_OR_NULL(sgt))
 		gdl_attachment_map_end(attach, sgt, direction);
+	else if (counted)
+		gdl_attachment_unmap(attach, direction);
 out:
 	gdl_hook_end();
 	return sgt;
