@@ -132,6 +132,8 @@ out_proc:
 	gdl_lock_stop();
 	gdl_alert_stop();
 	gdl_proc_exit();
+	/* Commands may have made some by then. */
+	gdl_perm_exit();
 out_cgroup_events:
 	gdl_cgroup_events_exit();
 out_observer:
@@ -154,6 +156,7 @@ out_prime:
 	gdl_prime_exit();
 out_binding:
 	gdl_binding_exit();
+	gdl_template_exit();
 out_agent:
 	gdl_agent_exit();
 out_alert:
