@@ -224,6 +224,7 @@ struct gdl_buffer *gdl_gem_claim(const struct drm_device *drm,
 				 bool enforce);
 void gdl_gem_claim_end(struct gdl_buffer *b);
 bool gdl_gem_asked_for(const struct drm_device *drm);
+bool gdl_gem_is_claimed(const struct drm_gem_object *gem, u64 size);
 int gdl_gem_init(const struct drm_device *drm,
 		 const struct drm_gem_object *gem, u64 size);
 void gdl_gem_missed(const struct drm_device *drm, const struct drm_gem_object *gem);

@@ -41,13 +41,13 @@
 #define GDL_IMPORT_NS_DMA_BUF		MODULE_IMPORT_NS(DMA_BUF)
 #endif
 
-/* 5.15: direct calls of many functions by one ftrace_ops; 6.5: no others */
+/* 5.16: direct calls of many functions by one ftrace_ops; 6.4: no others */
 #if !defined(CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS) || \
-	LINUX_VERSION_CODE < KERNEL_VERSION(5, 15, 0)
+	LINUX_VERSION_CODE < KERNEL_VERSION(5, 16, 0)
 #define GDL_HAVE_FTRACE_DIRECT		0
 #define gdl_register_ftrace_direct(ops, address)	(-EOPNOTSUPP)
 #define gdl_unregister_ftrace_direct(ops, address)	0
-#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
 #define GDL_HAVE_FTRACE_DIRECT		1
 #define gdl_register_ftrace_direct(ops, address)	\
 	register_ftrace_direct(ops, address)
@@ -93,8 +93,8 @@
 #define gdl_ftrace_free_filter(ops)	ftrace_set_filter(ops, NULL, 0, 1)
 #endif
 
-/* 5.14: a resource has a begin and an end of its own */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 14, 0)
+/* 5.18: a resource has a begin and an end of its own */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 18, 0)
 #define GDL_HAVE_TTM_RESOURCE_INIT	1
 #define gdl_ttm_size(bo, type)		ttm_manager_type((bo)->bdev, type)->size
 #else

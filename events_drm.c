@@ -47,6 +47,16 @@ static struct gdl_buffer *claim(const struct drm_device *drm,
 	return b;
 }
 
+/* The claim that claim() returned ends with what the original returned. */
+static int claim_end(const struct drm_gem_object *gem, struct gdl_buffer *b, int ret)
+{
+	if (ret)
+		gdl_gem_failed(gem);
+	else if (!IS_ERR_OR_NULL(b))
+		gdl_gem_claim_end(b);
+	return ret && IS_ERR(b) ? PTR_ERR(b) : ret;
+}
+
 /*
  * Refused with -EDQUOT or -ENOSPC, or if it cannot be tracked.
  *
@@ -64,13 +74,35 @@ static int gdl_hook_drm_gem_object_init(struct drm_device *drm,
 	b = claim(drm, gem, size);
 	ret = gdl_original_drm_gem_object_init(drm, gem,
 					       IS_ERR(b) ? GDL_GEM_SIZE_REFUSED : size);
-	if (ret)
-		gdl_gem_failed(gem);
-	else if (!IS_ERR_OR_NULL(b))
-		gdl_gem_claim_end(b);
+	ret = claim_end(gem, b, ret);
 	gdl_hook_end();
-	return ret && IS_ERR(b) ? PTR_ERR(b) : ret;
+	return ret;
 }
+
+#if GDL_HAVE_GEM_INIT_WITH_MNT
+/* As drm_gem_object_init(), unless that has called it. */
+static int gdl_hook_drm_gem_object_init_with_mnt(struct drm_device *drm,
+						 struct drm_gem_object *gem, size_t size,
+						 struct vfsmount *gemfs)
+{
+	struct gdl_buffer *b;
+	int ret;
+
+	gdl_hook_begin(GDL_HOOK_drm_gem_object_init_with_mnt);
+	if (gdl_gem_is_claimed(gem, size)) {
+		ret = gdl_original_drm_gem_object_init_with_mnt(drm, gem, size, gemfs);
+		goto out;
+	}
+	b = claim(drm, gem, size);
+	ret = gdl_original_drm_gem_object_init_with_mnt(drm, gem,
+							IS_ERR(b) ? GDL_GEM_SIZE_REFUSED : size,
+							gemfs);
+	ret = claim_end(gem, b, ret);
+out:
+	gdl_hook_end();
+	return ret;
+}
+#endif
 
 static void gdl_hook_drm_gem_private_object_init(struct drm_device *drm,
 						 struct drm_gem_object *gem,
@@ -278,6 +310,9 @@ static void gdl_hook_drm_dev_unregister(struct drm_device *drm)
 
 const struct gdl_hook gdl_drm_hooks[] = {
 	DECLARED(drm_gem_object_init),
+#if GDL_HAVE_GEM_INIT_WITH_MNT
+	INTERNAL(drm_gem_object_init_with_mnt),
+#endif
 	DECLARED(drm_gem_private_object_init),
 	DECLARED(drm_gem_handle_create),
 	DECLARED(drm_gem_prime_fd_to_handle),

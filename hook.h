@@ -6,6 +6,23 @@
 #ifndef GDL_HOOK_H
 #define GDL_HOOK_H
 
+#include <linux/version.h>
+
+/*
+ * From 6.13 to 7.2 the shmem helper makes GEM objects by this function, which
+ * drm_gem_object_init() calls too.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0) && LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
+#define GDL_HAVE_GEM_INIT_WITH_MNT	1
+#define GDL_HOOK_GEM_INIT_WITH_MNT(hook)				\
+	hook(int, drm_gem_object_init_with_mnt, struct drm_device *drm,	\
+	     struct drm_gem_object *gem, size_t size,			\
+	     struct vfsmount *gemfs)
+#else
+#define GDL_HAVE_GEM_INIT_WITH_MNT	0
+#define GDL_HOOK_GEM_INIT_WITH_MNT(hook)
+#endif
+
 /*
  * Every hooked function, with its prototype. For each there is a wrapper
  * gdl_hook_FUNCTION(), in an events_*.c, and
@@ -36,6 +53,7 @@
 	hook(void, dma_resv_fini, struct dma_resv *resv)		\
 	hook(int, drm_gem_object_init, struct drm_device *drm,		\
 	     struct drm_gem_object *gem, size_t size)			\
+	GDL_HOOK_GEM_INIT_WITH_MNT(hook)				\
 	hook(void, drm_gem_private_object_init, struct drm_device *drm,	\
 	     struct drm_gem_object *gem, size_t size)			\
 	hook(int, drm_gem_handle_create, struct drm_file *file,		\
@@ -114,6 +132,7 @@ struct ttm_place;
 struct ttm_placement;
 struct ttm_resource;
 struct ttm_resource_manager;
+struct vfsmount;
 struct vm_area_struct;
 
 /* 0 is none. */

@@ -275,7 +275,7 @@ static bool take_missed(const struct drm_gem_object *gem)
 	return READ_ONCE(any_missed) && cmpxchg(missed_place(gem), gem, NULL) == gem;
 }
 
-/* Whether @gem is claimed. */
+/* Whether @gem is claimed, though another one has its place. */
 static bool is_claimed(const struct drm_gem_object *gem)
 {
 	const struct gdl_buffer *b = NULL;
@@ -283,6 +283,26 @@ static bool is_claimed(const struct drm_gem_object *gem)
 	if (atomic_read(&nr_claims))
 		b = gdl_gem_lookup(gem);
 	return b && b->claimed;
+}
+
+/**
+ * gdl_gem_is_claimed() - is a GEM object being initialised that is charged, or refused?
+ * @gem: the object; an address only
+ * @size: what it is initialised with
+ *
+ * Context: Any.
+ * Return: Whether gdl_gem_claim() was called of it.
+ */
+bool gdl_gem_is_claimed(const struct drm_gem_object *gem, u64 size)
+{
+	bool claimed;
+
+	if (READ_ONCE(*claim_place(gem)) == gem || size == GDL_GEM_SIZE_REFUSED)
+		return true;
+	rcu_read_lock();
+	claimed = is_claimed(gem);
+	rcu_read_unlock();
+	return claimed;
 }
 
 /**
