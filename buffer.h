@@ -46,10 +46,13 @@ int gdl_id_give(struct gdl_buffer *b);
 void gdl_id_show(struct gdl_buffer *b);
 bool gdl_id_take(struct gdl_buffer *b);
 bool gdl_id_held(const struct gdl_buffer *b);
-void gdl_id_mark_locked(struct gdl_buffer *b, bool locked);
 struct gdl_buffer *gdl_id_find(u64 id);
 struct gdl_buffer *gdl_id_next(u64 id, bool locked);
 u64 gdl_id_last(void);
+struct gdl_buffer *gdl_buffer_lookup(u64 id);
+struct gdl_buffer *gdl_buffer_next(u64 id);
+bool gdl_buffer_set_locked(u64 id, bool locked);
+struct gdl_buffer *gdl_buffer_set_permitted(u64 id);
 
 /* region.c: where the memory of agents is */
 
@@ -153,8 +156,7 @@ extern const char * const gdl_kind_names[GDL_NR_KINDS];
 
 extern bool gdl_debug;			/* parameter */
 
-int gdl_buffer_init(void (*locked_gone)(u64 id),
-		    void (*permitted_gone)(struct gdl_buffer *b));
+int gdl_buffer_init(void);
 void gdl_buffer_exit(void);
 struct gdl_buffer *gdl_buffer_create(enum gdl_kind kind,
 				     struct gdl_device *device, u64 size,
@@ -168,10 +170,6 @@ struct gdl_buffer *gdl_buffer_of_object(const void *object);
 void gdl_buffer_object_gone(struct gdl_buffer *b, int live);
 void gdl_buffer_object_gone_atomic(struct gdl_buffer *b, int live);
 bool gdl_buffer_remove(struct gdl_buffer *b);
-struct gdl_buffer *gdl_buffer_lookup(u64 id);
-struct gdl_buffer *gdl_buffer_next(u64 id);
-bool gdl_buffer_set_locked(u64 id, bool locked);
-struct gdl_buffer *gdl_buffer_set_permitted(u64 id);
 struct gdl_buffer *gdl_buffer_alloc(enum gdl_kind kind, u64 size, struct task_struct *task,
 				    gfp_t gfp);
 void gdl_buffer_discard(struct gdl_buffer *b);
@@ -195,7 +193,7 @@ int gdl_ledger_allocate(u64 agent_id, u64 size, u64 device_id, struct gdl_ledger
 			u64 *id);
 int gdl_ledger_reserve(u64 size, u64 device_id, struct gdl_ledger *ledger, u64 *id);
 bool gdl_ledger_has(const struct gdl_ledger *ledger, u64 id);
-int gdl_ledger_remove(struct gdl_buffer *b);
+int gdl_ledger_free(u64 id, const struct gdl_ledger *ledger);
 
 /* report.c: what is reported of processes */
 

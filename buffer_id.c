@@ -114,6 +114,22 @@ void gdl_id_show(struct gdl_buffer *b)
 	rcu_assign_pointer(b->chunk->slots[b->id % CHUNK_IDS], b);
 }
 
+/* Note that there is a lock of @b, which has its id still, or none. */
+static void mark_locked(struct gdl_buffer *b, bool locked)
+{
+	struct gdl_id_chunk *chunk = b->chunk;
+
+	lockdep_assert_held(&gdl_buffers.xa_lock);
+	if (locked)
+		WRITE_ONCE(chunk->locked, chunk->locked | bit_of(b->id));
+	else
+		WRITE_ONCE(chunk->locked, chunk->locked & ~bit_of(b->id));
+	if (chunk->locked)
+		__xa_set_mark(&gdl_buffers, chunk->index, LOCKED);
+	else
+		__xa_clear_mark(&gdl_buffers, chunk->index, LOCKED);
+}
+
 /**
  * gdl_id_take() - take a buffer's id back
  * @b: the buffer, which is not freed meanwhile
@@ -129,7 +145,7 @@ bool gdl_id_take(struct gdl_buffer *b)
 	if (!chunk)
 		return false;
 	if (unlikely(chunk->locked & bit_of(b->id)))
-		gdl_id_mark_locked(b, false);
+		mark_locked(b, false);
 	RCU_INIT_POINTER(chunk->slots[b->id % CHUNK_IDS], NULL);
 	WRITE_ONCE(chunk->used, chunk->used & ~bit_of(b->id));
 	/* The chunk may be gone before the buffer is. */
@@ -153,28 +169,6 @@ bool gdl_id_held(const struct gdl_buffer *b)
 }
 
 /**
- * gdl_id_mark_locked() - note that there is a lock of a buffer, or none
- * @b: the buffer, which has its id still
- * @locked: which
- *
- * Context: Any. Caller holds the lock of gdl_buffers.
- */
-void gdl_id_mark_locked(struct gdl_buffer *b, bool locked)
-{
-	struct gdl_id_chunk *chunk = b->chunk;
-
-	lockdep_assert_held(&gdl_buffers.xa_lock);
-	if (locked)
-		WRITE_ONCE(chunk->locked, chunk->locked | bit_of(b->id));
-	else
-		WRITE_ONCE(chunk->locked, chunk->locked & ~bit_of(b->id));
-	if (chunk->locked)
-		__xa_set_mark(&gdl_buffers, chunk->index, LOCKED);
-	else
-		__xa_clear_mark(&gdl_buffers, chunk->index, LOCKED);
-}
-
-/**
  * gdl_id_find() - find a buffer by its id
  * @id: the id
  *
@@ -189,6 +183,20 @@ struct gdl_buffer *gdl_id_find(u64 id)
 		return NULL;
 	return rcu_dereference_check(chunk->slots[id % CHUNK_IDS],
 				     lockdep_is_held(&gdl_buffers.xa_lock));
+}
+
+/**
+ * gdl_buffer_lookup() - find a buffer
+ * @id: its id
+ *
+ * Context: Caller holds rcu_read_lock() or the lock of gdl_buffers.
+ * Return: The buffer, or NULL.
+ */
+struct gdl_buffer *gdl_buffer_lookup(u64 id)
+{
+	struct gdl_buffer *b = gdl_id_find(id);
+
+	return b && atomic_read(&b->live) ? b : NULL;
 }
 
 static struct gdl_buffer *first_of(const struct gdl_id_chunk *chunk, u64 ids)
@@ -230,6 +238,69 @@ struct gdl_buffer *gdl_id_next(u64 id, bool locked)
 		chunk = xa_find_after(&gdl_buffers, &index, ULONG_MAX, filter);
 	}
 	return NULL;
+}
+
+/**
+ * gdl_buffer_next() - walk the buffers in the order of their ids
+ * @id: the lowest id wanted
+ *
+ * Context: Caller holds rcu_read_lock().
+ * Return: The first buffer from @id on that has an object, or NULL.
+ */
+struct gdl_buffer *gdl_buffer_next(u64 id)
+{
+	struct gdl_buffer *b = gdl_id_next(id, false);
+
+	while (b && !atomic_read(&b->live))
+		b = gdl_id_next(b->id + 1, false);
+	return b;
+}
+
+/**
+ * gdl_buffer_set_locked() - note that there is a lock of a buffer, or none
+ * @id: the buffer's id
+ * @locked: which
+ *
+ * If a buffer with a lock is removed, gdl_lock_buffer_gone() is called.
+ *
+ * Context: Any but hard interrupt. Does not sleep.
+ * Return: Whether there is such a buffer.
+ */
+bool gdl_buffer_set_locked(u64 id, bool locked)
+{
+	struct gdl_buffer *b;
+	unsigned long flags;
+
+	xa_lock_irqsave(&gdl_buffers, flags);
+	b = gdl_buffer_lookup(id);
+	if (b) {
+		WRITE_ONCE(b->locked, locked);
+		mark_locked(b, locked);
+	}
+	xa_unlock_irqrestore(&gdl_buffers, flags);
+	return b;
+}
+
+/**
+ * gdl_buffer_set_permitted() - note that agents may get permissions on a buffer
+ * @id: the buffer's id
+ *
+ * When it is removed, gdl_perm_buffer_gone() is called.
+ *
+ * Context: Any but hard interrupt. Does not sleep.
+ * Return: The buffer, or NULL; it stays at least until that function returns.
+ */
+struct gdl_buffer *gdl_buffer_set_permitted(u64 id)
+{
+	struct gdl_buffer *b;
+	unsigned long flags;
+
+	xa_lock_irqsave(&gdl_buffers, flags);
+	b = gdl_buffer_lookup(id);
+	if (b)
+		b->permitted = true;
+	xa_unlock_irqrestore(&gdl_buffers, flags);
+	return b;
 }
 
 /**

@@ -427,33 +427,6 @@ int gdl_unlock(u64 buffer_id, u64 agent_id, const struct gdl_lock_owner *owner)
 	return ret;
 }
 
-/**
- * gdl_lock_free_buffer() - free a ledger buffer that nobody has locked
- * @buffer_id: the buffer
- * @ledger: of the open file that it must be of; NULL: of any, or none
- *
- * Context: Does not sleep.
- * Return: 0, -ENOENT there is none, -EBUSY it is locked, -EINVAL it is a real one: the
- * kernel frees that.
- */
-int gdl_lock_free_buffer(u64 buffer_id, const struct gdl_ledger *ledger)
-{
-	struct gdl_buffer *b;
-	int ret = -ENOENT;
-
-	rcu_read_lock();
-	b = gdl_buffer_lookup(buffer_id);
-	if (b && ledger && (b->kind != GDL_KIND_LEDGER || b->ledger != ledger))
-		b = NULL;
-	spin_lock_bh(&gdl_lock_lock);
-	/* It changes under gdl_lock_lock only, as long as the buffer has its id. */
-	if (b)
-		ret = READ_ONCE(b->locked) ? -EBUSY : gdl_ledger_remove(b);
-	spin_unlock_bh(&gdl_lock_lock);
-	rcu_read_unlock();
-	return ret;
-}
-
 /*
  * The buffer is gone: fail waiters and drop holders. Returns whether some are left, for
  * the next time.

@@ -106,7 +106,7 @@ static int release(struct file *file, u64 id)
 {
 	struct gdl_open *open = file->private_data;
 
-	return gdl_lock_free_buffer(id, &open->holdings->ledger);
+	return gdl_ledger_free(id, &open->holdings->ledger);
 }
 
 static int ioctl_release(struct file *file, void *arg)

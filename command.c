@@ -268,7 +268,7 @@ static int cmd_free(struct gdl_reply *reply, int argc, char **argv)
 	u64 id;
 	int ret = parse_u64(argv[1], &id);
 
-	return ret ?: gdl_lock_free_buffer(id, NULL);
+	return ret ?: gdl_ledger_free(id, NULL);
 }
 
 /* cgroup:PATH or pid:N; exactly one of @path and @pid is set. */

@@ -42,8 +42,6 @@ do {									\
 
 static struct rhashtable objects;
 static struct kmem_cache *buffer_cache;
-static void (*on_locked_gone)(u64 id);
-static void (*on_permitted_gone)(struct gdl_buffer *b);
 
 /*
  * Removed buffers. Those of waiting are freed a grace period from when they were
@@ -350,9 +348,9 @@ static __always_inline bool remove_from(struct gdl_buffer *b, const struct gdl_d
 	if (!found)
 		return false;
 	if (locked)
-		on_locked_gone(b->id);
+		gdl_lock_buffer_gone(b->id);
 	if (permitted)
-		on_permitted_gone(b);
+		gdl_perm_buffer_gone(b);
 	if (unlikely(is_exported_again(b)))
 		gdl_memory_leave(b);
 	trace_gdl_buffer_free(b, dq);
@@ -635,20 +633,6 @@ void gdl_buffer_object_gone_atomic(struct gdl_buffer *b, int live)
 	irq_work_queue(&ended_irq_work);
 }
 
-/**
- * gdl_buffer_lookup() - find a buffer
- * @id: its id
- *
- * Context: Caller holds rcu_read_lock() or the lock of gdl_buffers.
- * Return: The buffer, or NULL.
- */
-struct gdl_buffer *gdl_buffer_lookup(u64 id)
-{
-	struct gdl_buffer *b = gdl_id_find(id);
-
-	return b && atomic_read(&b->live) ? b : NULL;
-}
-
 /* With a dma-buf, it may be one that is being exported; so may one of which nothing lives yet. */
 static bool is_gem(const struct gdl_buffer *b)
 {
@@ -718,70 +702,6 @@ void gdl_buffer_drop_p2p(void)
 
 	while (stale--)
 		gdl_stat_inc(GDL_STAT_BUFFERS_STALE);
-}
-
-/**
- * gdl_buffer_next() - walk the buffers in the order of their ids
- * @id: the lowest id wanted
- *
- * Context: Caller holds rcu_read_lock().
- * Return: The first buffer from @id on that has an object, or NULL.
- */
-struct gdl_buffer *gdl_buffer_next(u64 id)
-{
-	struct gdl_buffer *b = gdl_id_next(id, false);
-
-	while (b && !atomic_read(&b->live))
-		b = gdl_id_next(b->id + 1, false);
-	return b;
-}
-
-/**
- * gdl_buffer_set_locked() - note that there is a lock of a buffer, or none
- * @id: the buffer's id
- * @locked: which
- *
- * If a buffer with a lock is removed, the function given to gdl_buffer_init()
- * is called.
- *
- * Context: Any but hard interrupt. Does not sleep.
- * Return: Whether there is such a buffer.
- */
-bool gdl_buffer_set_locked(u64 id, bool locked)
-{
-	struct gdl_buffer *b;
-	unsigned long flags;
-
-	xa_lock_irqsave(&gdl_buffers, flags);
-	b = gdl_buffer_lookup(id);
-	if (b) {
-		WRITE_ONCE(b->locked, locked);
-		gdl_id_mark_locked(b, locked);
-	}
-	xa_unlock_irqrestore(&gdl_buffers, flags);
-	return b;
-}
-
-/**
- * gdl_buffer_set_permitted() - note that agents may get permissions on a buffer
- * @id: the buffer's id
- *
- * When it is removed, the function given to gdl_buffer_init() is called.
- *
- * Context: Any but hard interrupt. Does not sleep.
- * Return: The buffer, or NULL; it stays at least until that function returns.
- */
-struct gdl_buffer *gdl_buffer_set_permitted(u64 id)
-{
-	struct gdl_buffer *b;
-	unsigned long flags;
-
-	xa_lock_irqsave(&gdl_buffers, flags);
-	b = gdl_buffer_lookup(id);
-	if (b)
-		b->permitted = true;
-	xa_unlock_irqrestore(&gdl_buffers, flags);
-	return b;
 }
 
 /**
@@ -871,20 +791,14 @@ void gdl_buffer_hand_over(struct gdl_agent *agent)
 
 /**
  * gdl_buffer_init() - make the tables
- * @locked_gone: called when a buffer with a lock was removed, under
- *	rcu_read_lock(); must not sleep
- * @permitted_gone: likewise, of a buffer after gdl_buffer_set_permitted()
  *
  * Context: May sleep.
  * Return: 0 or -ENOMEM.
  */
-int gdl_buffer_init(void (*locked_gone)(u64 id),
-		    void (*permitted_gone)(struct gdl_buffer *b))
+int gdl_buffer_init(void)
 {
 	int ret;
 
-	on_locked_gone = locked_gone;
-	on_permitted_gone = permitted_gone;
 	init_irq_work(&ended_irq_work, ended_interrupt);
 	buffer_cache = kmem_cache_create("gdl_buffer", sizeof(struct gdl_buffer),
 					 __alignof__(struct gdl_buffer), 0,

@@ -93,7 +93,7 @@ static int __init gdl_init(void)
 	ret = gdl_lock_init();
 	if (ret)
 		goto out_prime;
-	ret = gdl_buffer_init(gdl_lock_buffer_gone, gdl_perm_buffer_gone);
+	ret = gdl_buffer_init();
 	if (ret)
 		goto out_lock;
 	ret = gdl_report_init();

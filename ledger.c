@@ -40,6 +40,14 @@ static struct gdl_buffer *first_of(const struct gdl_ledger *ledger)
 	return b;
 }
 
+/* Give @b back, found under rcu_read_lock(): 0, -ENOENT somebody else did it, -EINVAL. */
+static int ledger_remove(struct gdl_buffer *b)
+{
+	if (b->kind != GDL_KIND_LEDGER)
+		return -EINVAL;
+	return gdl_buffer_remove(b) ? 0 : -ENOENT;
+}
+
 /**
  * gdl_ledger_exit() - the file is being closed: free its buffers
  * @ledger: its list, which nobody adds to any more
@@ -54,7 +62,7 @@ void gdl_ledger_exit(struct gdl_ledger *ledger)
 		rcu_read_lock();
 		b = first_of(ledger);
 		if (b)
-			gdl_ledger_remove(b);
+			ledger_remove(b);
 		rcu_read_unlock();
 		cond_resched();
 	} while (b);
@@ -178,16 +186,28 @@ bool gdl_ledger_has(const struct gdl_ledger *ledger, u64 id)
 }
 
 /**
- * gdl_ledger_remove() - give a ledger buffer back
- * @b: the buffer, found under rcu_read_lock()
+ * gdl_ledger_free() - free a ledger buffer that nobody has locked
+ * @id: the buffer's id
+ * @ledger: of the open file that it must be of; NULL: of any, or none
  *
- * Context: Any but hard interrupt.
- * Return: 0, -ENOENT somebody else did it, -EINVAL it is a real one: the kernel frees
- * that.
+ * Context: Process context. Does not sleep.
+ * Return: 0, -ENOENT there is none, -EBUSY it is locked, -EINVAL it is a real one: the
+ * kernel frees that.
  */
-int gdl_ledger_remove(struct gdl_buffer *b)
+int gdl_ledger_free(u64 id, const struct gdl_ledger *ledger)
 {
-	if (b->kind != GDL_KIND_LEDGER)
-		return -EINVAL;
-	return gdl_buffer_remove(b) ? 0 : -ENOENT;
+	struct gdl_buffer *b;
+	int ret = -ENOENT;
+
+	rcu_read_lock();
+	b = gdl_buffer_lookup(id);
+	if (b && ledger && (b->kind != GDL_KIND_LEDGER || b->ledger != ledger))
+		b = NULL;
+	spin_lock_bh(&gdl_lock_lock);
+	/* It changes under gdl_lock_lock only, as long as the buffer has its id. */
+	if (b)
+		ret = READ_ONCE(b->locked) ? -EBUSY : ledger_remove(b);
+	spin_unlock_bh(&gdl_lock_lock);
+	rcu_read_unlock();
+	return ret;
 }

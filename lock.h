@@ -163,7 +163,6 @@ int gdl_lock_wait(struct gdl_claim *c, struct gdl_sleeper *sleeper, unsigned lon
 int gdl_lock(u64 buffer_id, u64 agent_id, struct gdl_lock_owner *owner,
 	     enum gdl_lock_mode mode, bool nowait, u64 timeout_ms);
 int gdl_unlock(u64 buffer_id, u64 agent_id, const struct gdl_lock_owner *owner);
-int gdl_lock_free_buffer(u64 buffer_id, const struct gdl_ledger *ledger);
 void gdl_lock_buffer_gone(u64 buffer_id);
 void gdl_lock_drop_agent(struct gdl_agent *agent);
 u64 gdl_lock_longest_wait(void);

@@ -39,7 +39,7 @@ static struct {
 	int (*allocate)(u64 agent_id, u64 size, u64 device_id, struct gdl_ledger *ledger,
 			u64 *id);
 	struct gdl_buffer *(*lookup)(u64 id);
-	int (*remove)(struct gdl_buffer *b);
+	bool (*remove)(struct gdl_buffer *b);
 	struct gdl_agent *(*agent)(u64 id);
 	struct gdl_device *(*device)(u64 id);
 	struct gdl_device_quota *(*quota)(struct gdl_agent *agent, struct gdl_device *device,
@@ -54,7 +54,7 @@ static const struct {
 } functions[] = {
 	{ "gdl_ledger_allocate", (void **)&call.allocate },
 	{ "gdl_buffer_lookup", (void **)&call.lookup },
-	{ "gdl_ledger_remove", (void **)&call.remove },
+	{ "gdl_buffer_remove", (void **)&call.remove },
 	{ "gdl_agent_lookup_rcu", (void **)&call.agent },
 	{ "gdl_device_lookup", (void **)&call.device },
 	{ "gdl_agent_device_quota", (void **)&call.quota },
@@ -158,7 +158,7 @@ static void give_back(struct seq_file *m, const u64 *ids, int nr)
 	for (i = 0; i < nr; i++) {
 		rcu_read_lock();
 		b = call.lookup(ids[i]);
-		failed += !b || call.remove(b);
+		failed += !b || !call.remove(b);
 		rcu_read_unlock();
 	}
 	if (nr == CALLS && !failed)
