@@ -43,14 +43,18 @@ struct gdl_device {
 /* Owns the buffers of no GPU: udmabuf, dma-heaps, unknown exporters. */
 extern struct gdl_device gdl_no_device;
 
-int gdl_device_init(void (*gone)(void));
 void gdl_device_exit(void);
+struct gdl_device *gdl_device_alloc(const struct device *parent, gfp_t gfp);
+struct gdl_device *gdl_device_publish(struct gdl_device *device);
 struct gdl_device *gdl_device_lookup(u64 id);
 struct gdl_device *gdl_device_next(u64 id);
 struct gdl_device *gdl_device_of_drm(const struct drm_device *drm);
 int gdl_device_set_capacity(u64 id, u64 limit);
 void gdl_device_set_vram(const struct drm_device *drm, u64 size);
-void gdl_device_drm_gone(const struct drm_device *drm);
+void gdl_device_set_pci_driver(const struct device *parent, const char *name);
+void gdl_device_driver_gone(const struct device *parent);
+bool gdl_device_mark_parent_gone(const struct device *parent);
+bool gdl_device_mark_drm_gone(const struct drm_device *drm);
 void gdl_device_driver(struct gdl_device *device, char *buf);
 bool gdl_device_get(struct gdl_device *device);
 void gdl_device_put(struct gdl_device *device);

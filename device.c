@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Devices: GPUs, found by walking PCI for display-class functions and following
- * its hotplug, and DRM devices without such a function: by adopt.c, when they are
- * registered, or at first sight.
+ * Devices: GPUs, which hotplug.c finds on PCI, and DRM devices without such a function:
+ * by adopt.c, when they are registered, or at first sight.
  *
  * A device is gone once its PCI function or DRM device is removed. It takes no
  * new buffers then, but its row stays until the last buffer charged to it is
@@ -11,8 +10,7 @@
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/notifier.h>
-#include <linux/pci.h>
+#include <linux/device.h>
 #include <linux/rculist.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -25,7 +23,6 @@
 static LIST_HEAD(devices);		/* ordered by id */
 static DEFINE_SPINLOCK(gdl_device_lock);
 static u64 next_id;
-static void (*on_gone)(void);
 
 struct gdl_device gdl_no_device = {
 	.id = U64_MAX,
@@ -36,7 +33,15 @@ struct gdl_device gdl_no_device = {
 	.driver = "-",
 };
 
-static struct gdl_device *device_alloc(const struct device *parent, gfp_t gfp)
+/**
+ * gdl_device_alloc() - make a device that nobody finds yet
+ * @parent: what it is in the kernel: a PCI function, or the parent of a DRM device
+ * @gfp: how to allocate it
+ *
+ * Context: As @gfp allows.
+ * Return: The device, which gdl_device_publish() takes; or NULL.
+ */
+struct gdl_device *gdl_device_alloc(const struct device *parent, gfp_t gfp)
 {
 	struct gdl_device *device = kzalloc(sizeof(*device), gfp);
 
@@ -63,8 +68,15 @@ static struct gdl_device *find_parent(const struct device *parent)
 	return NULL;
 }
 
-/* Add @device unless its parent has a row already; return the row there is. */
-static struct gdl_device *device_publish(struct gdl_device *device)
+/**
+ * gdl_device_publish() - let a device be found, unless its parent has a row already
+ * @device: the device; freed if so
+ *
+ * Context: Any but hard interrupt. Caller holds rcu_read_lock(), or does not look at what
+ * is returned. Does not sleep.
+ * Return: The row there is.
+ */
+struct gdl_device *gdl_device_publish(struct gdl_device *device)
 {
 	struct gdl_device *old;
 	unsigned long flags;
@@ -80,60 +92,6 @@ static struct gdl_device *device_publish(struct gdl_device *device)
 		return device;
 	kfree(device);
 	return old;
-}
-
-/* The PCI driver's name, unless DRM came first, which it may while the driver probes. */
-static void set_pci_driver(struct gdl_device *device, const char *name)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(&gdl_device_lock, flags);
-	if (!device->drm)
-		strscpy(device->driver, name, sizeof(device->driver));
-	spin_unlock_irqrestore(&gdl_device_lock, flags);
-}
-
-static u64 largest_prefetchable_bar(struct pci_dev *pdev)
-{
-	u64 size = 0;
-	int i;
-
-	for (i = 0; i < PCI_STD_NUM_BARS; i++)
-		if (pci_resource_flags(pdev, i) & IORESOURCE_PREFETCH)
-			size = max_t(u64, size, pci_resource_len(pdev, i));
-	return size;
-}
-
-static void pci_add(struct pci_dev *pdev)
-{
-	struct gdl_device *device;
-
-	if (pdev->class >> 16 != PCI_BASE_CLASS_DISPLAY)
-		return;
-	device = device_alloc(&pdev->dev, GFP_KERNEL);
-	if (!device) {
-		gdl_stat_lost(GDL_STAT_DEVICES_LOST);
-		return;
-	}
-	device->pci = true;
-	device->bar_size = largest_prefetchable_bar(pdev);
-	if (pdev->dev.driver)
-		strscpy(device->driver, pdev->dev.driver->name,
-			sizeof(device->driver));
-	device_publish(device);
-}
-
-/* A driver has let go of a device, whether it had told of its DRM device's end or not. */
-static void driver_gone(const struct device *parent)
-{
-	struct gdl_device *device;
-	unsigned long flags;
-
-	spin_lock_irqsave(&gdl_device_lock, flags);
-	device = find_parent(parent);
-	if (device)
-		WRITE_ONCE(device->drm, NULL);
-	spin_unlock_irqrestore(&gdl_device_lock, flags);
 }
 
 /* Mark gone each device that @match picks; tell whether there was one. */
@@ -167,63 +125,47 @@ static bool is_drm_only(const struct gdl_device *device, const void *drm)
 	return !device->pci && (!drm || device->drm == drm);
 }
 
-static int pci_event(struct notifier_block *nb, unsigned long action,
-		     void *data)
-{
-	struct device *dev = data;
-	struct gdl_device *device;
-
-	switch (action) {
-	case BUS_NOTIFY_ADD_DEVICE:
-		pci_add(to_pci_dev(dev));
-		break;
-	case BUS_NOTIFY_BOUND_DRIVER:
-		rcu_read_lock();
-		device = find_parent(dev);
-		if (device)
-			set_pci_driver(device, dev->driver->name);
-		rcu_read_unlock();
-		break;
-	case BUS_NOTIFY_DRIVER_NOT_BOUND:
-	case BUS_NOTIFY_UNBOUND_DRIVER:
-		driver_gone(dev);
-		break;
-	case BUS_NOTIFY_REMOVED_DEVICE:
-		if (mark_gone(has_parent, dev))
-			on_gone();
-		break;
-	}
-	return NOTIFY_DONE;
-}
-
-static struct notifier_block pci_notifier = {
-	.notifier_call = pci_event,
-};
-
 /**
- * gdl_device_init() - find the GPUs on PCI and follow its hotplug
- * @gone: called each time a device has gone, from any context but hard
- *	interrupt, with no lock of ours held; must not sleep
+ * gdl_device_set_pci_driver() - note which PCI driver a device has
+ * @parent: its PCI function; nothing is noted if there is no such device
+ * @name: the driver's name
  *
- * Context: May sleep.
- * Return: 0, or what registering the notifier returned.
+ * The DRM driver's is kept if DRM came first, which it may while the driver probes.
+ *
+ * Context: Any but hard interrupt. Does not sleep.
  */
-int gdl_device_init(void (*gone)(void))
+void gdl_device_set_pci_driver(const struct device *parent, const char *name)
 {
-	struct pci_dev *pdev = NULL;
-	int ret;
+	struct gdl_device *device;
+	unsigned long flags;
 
-	on_gone = gone;
-	ret = bus_register_notifier(&pci_bus_type, &pci_notifier);
-	if (ret)
-		return ret;
-	for_each_pci_dev(pdev)
-		pci_add(pdev);
-	return 0;
+	spin_lock_irqsave(&gdl_device_lock, flags);
+	device = find_parent(parent);
+	if (device && !device->drm)
+		strscpy(device->driver, name, sizeof(device->driver));
+	spin_unlock_irqrestore(&gdl_device_lock, flags);
 }
 
 /**
- * gdl_device_exit() - stop following hotplug and forget all devices
+ * gdl_device_driver_gone() - a driver has let go of a device
+ * @parent: its PCI function; whether the driver had told of its DRM device's end or not
+ *
+ * Context: Any but hard interrupt. Does not sleep.
+ */
+void gdl_device_driver_gone(const struct device *parent)
+{
+	struct gdl_device *device;
+	unsigned long flags;
+
+	spin_lock_irqsave(&gdl_device_lock, flags);
+	device = find_parent(parent);
+	if (device)
+		WRITE_ONCE(device->drm, NULL);
+	spin_unlock_irqrestore(&gdl_device_lock, flags);
+}
+
+/**
+ * gdl_device_exit() - forget all devices
  *
  * A device quota that is left keeps its device until it is freed.
  *
@@ -234,7 +176,6 @@ void gdl_device_exit(void)
 	struct gdl_device *device, *next;
 	unsigned long flags;
 
-	bus_unregister_notifier(&pci_bus_type, &pci_notifier);
 	spin_lock_irqsave(&gdl_device_lock, flags);
 	list_for_each_entry_safe(device, next, &devices, list) {
 		list_del_rcu(&device->list);
@@ -338,10 +279,10 @@ struct gdl_device *gdl_device_of_drm(const struct drm_device *drm)
 	if (!drm->dev)
 		return &gdl_no_device;
 	if (!device) {
-		device = device_alloc(drm->dev, GFP_ATOMIC | __GFP_NOWARN);
+		device = gdl_device_alloc(drm->dev, GFP_ATOMIC | __GFP_NOWARN);
 		if (!device)
 			return NULL;
-		device = device_publish(device);
+		device = gdl_device_publish(device);
 	}
 	saw_drm(device, drm);
 	return device;
@@ -398,16 +339,30 @@ static void forget_drm(const struct drm_device *drm)
 }
 
 /**
- * gdl_device_drm_gone() - a DRM device is unregistered, its address is free
+ * gdl_device_mark_parent_gone() - the PCI function of a GPU is removed
+ * @parent: the PCI function, an address that is free from here on
+ *
+ * Context: Any but hard interrupt. Does not sleep.
+ * Return: Whether there was such a device.
+ */
+bool gdl_device_mark_parent_gone(const struct device *parent)
+{
+	return mark_gone(has_parent, parent);
+}
+
+/**
+ * gdl_device_mark_drm_gone() - a DRM device is unregistered, its address is free
  * @drm: the DRM device, or NULL: all of them, drm.ko is leaving
  *
  * Context: Any but hard interrupt. Does not sleep.
+ * Return: Whether a device is gone with it.
  */
-void gdl_device_drm_gone(const struct drm_device *drm)
+bool gdl_device_mark_drm_gone(const struct drm_device *drm)
 {
-	if (mark_gone(is_drm_only, drm))
-		on_gone();
+	bool any = mark_gone(is_drm_only, drm);
+
 	forget_drm(drm);
+	return any;
 }
 
 /**

@@ -289,10 +289,10 @@ static int gdl_hook_drm_dev_register(struct drm_device *drm, unsigned long flags
 static void gdl_hook_drm_dev_unregister(struct drm_device *drm)
 {
 	gdl_hook_begin(GDL_HOOK_drm_dev_unregister);
-	gdl_device_drm_gone(drm);
+	gdl_hotplug_drm_gone(drm);
 	gdl_original_drm_dev_unregister(drm);
 	/* Its caller has it still; gdl_adopt_devices() may have listed it again. */
-	gdl_device_drm_gone(drm);
+	gdl_hotplug_drm_gone(drm);
 	gdl_hook_end();
 }
 

@@ -108,13 +108,13 @@ static int __init gdl_init(void)
 	ret = gdl_context_init();
 	if (ret)
 		goto out_attachment;
-	ret = gdl_device_init(gdl_context_device_gone);
+	ret = gdl_hotplug_init();
 	if (ret)
 		goto out_context;
 	gdl_policy = first_policy;
 	ret = gdl_observer_init(observe, mode);
 	if (ret)
-		goto out_device;
+		goto out_hotplug;
 	ret = gdl_cgroup_events_init();
 	if (ret)
 		goto out_observer;
@@ -138,7 +138,8 @@ out_cgroup_events:
 	gdl_cgroup_events_exit();
 out_observer:
 	gdl_observer_exit();
-out_device:
+out_hotplug:
+	gdl_hotplug_exit();
 	gdl_device_exit();
 out_context:
 	gdl_context_exit();
@@ -175,6 +176,7 @@ static void __exit gdl_exit(void)
 	gdl_proc_exit();
 	gdl_cgroup_events_exit();
 	gdl_observer_exit();
+	gdl_hotplug_exit();
 	gdl_device_exit();
 	gdl_context_exit();
 	gdl_attachment_exit();

@@ -83,6 +83,7 @@
 #include "compat.h"
 #include "hook.h"
 
+struct device;
 struct drm_device;
 struct dma_buf;
 struct dma_buf_attachment;
@@ -121,6 +122,12 @@ static inline const char *gdl_process_name(const struct task_struct *task)
 #include "perm.h"
 #include "importer.h"
 #include "proc.h"
+
+/* hotplug.c: GPUs come and go */
+
+int gdl_hotplug_init(void);
+void gdl_hotplug_exit(void);
+void gdl_hotplug_drm_gone(const struct drm_device *drm);
 
 /* adopt.c: what was there before the module was loaded */
 

@@ -49,7 +49,7 @@ static void module_going(enum gdl_hook_owner owner)
 	if (owner != GDL_HOOKS_OF_DRM)
 		return;
 	gdl_buffer_drop_gem();
-	gdl_device_drm_gone(NULL);
+	gdl_hotplug_drm_gone(NULL);
 }
 
 static int module_event(struct notifier_block *nb, unsigned long action,
