@@ -11,7 +11,6 @@
 
 #include <linux/hash.h>
 #include <linux/mutex.h>
-#include <linux/ratelimit.h>
 #include <linux/rculist.h>
 #include <linux/rhashtable.h>
 #include <linux/slab.h>
@@ -20,15 +19,6 @@
 #include <linux/xarray.h>
 
 #include "gpu_dma_lock.h"
-#include "trace.h"
-
-enum gdl_policy gdl_policy = GDL_POLICY_AUDIT;
-
-const char * const gdl_policy_names[GDL_NR_POLICIES] = {
-	[GDL_POLICY_OFF]	= "off",
-	[GDL_POLICY_AUDIT]	= "audit",
-	[GDL_POLICY_ENFORCE]	= "enforce",
-};
 
 /* By id: readers walk it in the order of the ids. */
 static DEFINE_XARRAY(agents);
@@ -543,22 +533,4 @@ struct gdl_device_quota *gdl_agent_next_device_quota(struct gdl_agent *agent,
 		    (!next || dq->device->id < next->device->id))
 			next = dq;
 	return next;
-}
-
-/**
- * gdl_policy_set() - change the policy
- * @to: the new policy; it counts for every operation that begins from here on
- *
- * Context: Any.
- */
-void gdl_policy_set(enum gdl_policy to)
-{
-	enum gdl_policy from = xchg(&gdl_policy, to);
-
-	trace_gdl_policy(gdl_policy_names[from], gdl_policy_names[to]);
-	if (from == to)
-		return;
-	gdl_stat_inc(GDL_STAT_POLICY_CHANGES);
-	pr_notice_ratelimited("policy %s, was %s\n", gdl_policy_names[to],
-			      gdl_policy_names[from]);
 }

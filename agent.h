@@ -181,26 +181,6 @@ void gdl_agent_drop_name(struct gdl_agent *agent);
 const char *gdl_agent_name(const struct gdl_agent *agent);
 int gdl_agent_find_name(const char *text, u64 *id);
 
-/* What happens to real operations that a rule forbids. */
-enum gdl_policy {
-	GDL_POLICY_OFF,		/* the rules are not looked at */
-	GDL_POLICY_AUDIT,	/* it goes on, is counted and traced */
-	GDL_POLICY_ENFORCE,	/* it is refused */
-	GDL_NR_POLICIES,
-};
-
-extern const char * const gdl_policy_names[GDL_NR_POLICIES];
-
-extern enum gdl_policy gdl_policy;
-
-/* In any context. What happens to real operations that a rule forbids. */
-static inline enum gdl_policy gdl_policy_get(void)
-{
-	return READ_ONCE(gdl_policy);
-}
-
-void gdl_policy_set(enum gdl_policy to);
-
 int gdl_agent_init(void);
 void gdl_agent_exit(void);
 void gdl_agent_reap(void);

@@ -38,7 +38,7 @@ static const enum gdl_stat capped[GDL_NR_CAPS] = {
  */
 int gdl_cap_passed(struct gdl_agent *agent, enum gdl_cap cap, bool enforce)
 {
-	if (agent == &gdl_host || (!enforce && gdl_policy_get() == GDL_POLICY_OFF))
+	if (agent == &gdl_host || (!enforce && gdl_policy_is_off()))
 		return 0;
 	atomic64_inc(&agent->refused);
 	gdl_stat_inc(capped[cap]);

@@ -553,7 +553,7 @@ static int cmd_switch_context(struct gdl_reply *reply, int argc, char **argv)
 
 static int cmd_policy(struct gdl_reply *reply, int argc, char **argv)
 {
-	int policy = match_string(gdl_policy_names, GDL_NR_POLICIES, argv[1]);
+	int policy = gdl_policy_parse(argv[1]);
 
 	if (policy < 0)
 		return -EINVAL;

@@ -189,7 +189,7 @@ static void advance(struct gdl_cursor *cursor)
 static void show_row(struct seq_file *m, struct gdl_cursor *cursor, void *row)
 {
 	if (cursor->part == POLICY_PART)
-		seq_printf(m, "policy %s\n", gdl_policy_names[gdl_policy_get()]);
+		seq_printf(m, "policy %s\n", gdl_policy_name());
 	else
 		parts[cursor->part].show(m, cursor, row);
 }

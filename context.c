@@ -254,7 +254,7 @@ int gdl_context_check(bool enforce)
 /* Not counted: it is asked at each use. */
 static bool may_have_no_more(const struct gdl_agent *agent)
 {
-	return gdl_policy_get() == GDL_POLICY_ENFORCE && agent != &gdl_host &&
+	return gdl_policy_enforces() && agent != &gdl_host &&
 	       READ_ONCE(agent->nr_contexts) >= READ_ONCE(gdl_cap_max[GDL_CAP_CONTEXTS]);
 }
 

@@ -18,7 +18,7 @@
 static int deny(u64 buffer_id, struct gdl_agent *agent, const char *use,
 		bool enforce)
 {
-	if (gdl_policy_get() == GDL_POLICY_OFF)
+	if (gdl_policy_is_off())
 		return 0;
 	atomic64_inc(&agent->refused);
 	gdl_stat_inc(enforce ? GDL_STAT_LOCKS_DENIED : GDL_STAT_LOCKS_AUDITED);

@@ -146,7 +146,7 @@ static int check_use(const struct gdl_buffer *b, struct gdl_agent *agent,
 		     unsigned int mode, const char *use, bool enforce)
 {
 	if (buffer_allowed(agent, b, mode) ||
-	    gdl_policy_get() == GDL_POLICY_OFF)
+	    gdl_policy_is_off())
 		return 0;
 	return gdl_perm_refuse(b, agent, use, enforce);
 }
@@ -228,7 +228,7 @@ void gdl_perm_audit_mapping(const struct gdl_buffer *b,
 	struct scatterlist *sg;
 	int i;
 
-	if (gdl_ranges_empty(&agent->ranges) || gdl_policy_get() == GDL_POLICY_OFF)
+	if (gdl_ranges_empty(&agent->ranges) || gdl_policy_is_off())
 		return;
 	for_each_sgtable_dma_sg(sgt, sg, i) {
 		if (i == AUDIT_SEGMENTS_MAX) {

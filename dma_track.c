@@ -393,7 +393,7 @@ static int real_charge(struct gdl_buffer *b, struct gdl_device_quota *dq, u64 si
 		return ret;
 	if (enforce && size)
 		return gdl_try_charge(dq, size, GDL_BYTES_MAX);
-	b->overrun = gdl_charge(dq, size) && gdl_policy_get() == GDL_POLICY_ENFORCE;
+	b->overrun = gdl_charge(dq, size) && gdl_policy_enforces();
 	return 0;
 }
 

@@ -37,11 +37,6 @@ static __always_inline void gdl_hook_end(void)
 	this_cpu_inc(gdl_stats.hook_calls_ended);
 }
 
-static __always_inline bool enforcing(void)
-{
-	return gdl_policy_get() == GDL_POLICY_ENFORCE;
-}
-
 /*
  * The tables are changed under RCU, where memory is not waited for. Where it was
  * short, an event that may sleep waits for some and is tried again.
@@ -74,7 +69,7 @@ static __always_inline bool lost(int ret, enum gdl_hook_id id, enum gdl_stat sta
  */
 static __always_inline int verdict(int ret, enum gdl_hook_id id, enum gdl_stat stat)
 {
-	if (untracked(ret) && enforcing()) {
+	if (untracked(ret) && gdl_policy_enforces()) {
 		gdl_stat_inc(GDL_STAT_UNTRACKED_DENIED);
 		return ret;
 	}

@@ -32,7 +32,7 @@ static int export_begin(const struct dma_buf_export_info *info,
 	int ret;
 
 	do {
-		ret = gdl_dmabuf_export_begin(info, enforcing(), export);
+		ret = gdl_dmabuf_export_begin(info, gdl_policy_enforces(), export);
 	} while (again(ret, &tries));
 	return verdict(ret, GDL_HOOK_dma_buf_export, GDL_STAT_BUFFERS_LOST);
 }
@@ -94,7 +94,7 @@ static int attach_begin(const struct dma_buf *dmabuf)
 		ret = gdl_dmabuf_adopt(dmabuf, NULL);
 	} while (again(ret, &tries));
 	ret = verdict(ret, GDL_HOOK_dma_buf_dynamic_attach, GDL_STAT_BUFFERS_LOST);
-	return ret ?: gdl_attachment_check(dmabuf, enforcing());
+	return ret ?: gdl_attachment_check(dmabuf, gdl_policy_enforces());
 }
 
 static struct dma_buf_attachment *attach_end(struct dma_buf_attachment *attach)
@@ -153,7 +153,7 @@ static int map_begin(const struct dma_buf_attachment *attach,
 	int ret;
 
 	do {
-		ret = gdl_attachment_map_begin(attach, direction, enforcing());
+		ret = gdl_attachment_map_begin(attach, direction, gdl_policy_enforces());
 	} while (again(ret, &tries));
 	*counted = !ret;
 	return verdict(ret, GDL_HOOK_dma_buf_map_attachment, GDL_STAT_LOCKS_LOST);
@@ -218,7 +218,7 @@ static int check_mmap(const struct dma_buf *dmabuf,
 		      const struct vm_area_struct *vma)
 {
 	return gdl_attachment_check_mmap(dmabuf, vma->vm_flags & VM_WRITE,
-					 enforcing());
+					 gdl_policy_enforces());
 }
 
 /* By mmap() of the dma-buf itself. Refused with -EBUSY. */

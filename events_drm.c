@@ -37,11 +37,11 @@ static struct gdl_buffer *claim(const struct drm_device *drm,
 	unsigned int tries = 0;
 
 	do {
-		b = gdl_gem_claim(drm, gem, size, enforcing());
+		b = gdl_gem_claim(drm, gem, size, gdl_policy_enforces());
 	} while (again(PTR_ERR_OR_ZERO(b), &tries));
 	if (!untracked(PTR_ERR_OR_ZERO(b)))
 		return b;
-	if (!enforcing() || !gdl_gem_asked_for(drm))
+	if (!gdl_policy_enforces() || !gdl_gem_asked_for(drm))
 		return NULL;
 	count_denied();
 	return b;
@@ -131,7 +131,7 @@ static int handle_begin(const struct drm_gem_object *gem)
 	int ret;
 
 	do {
-		ret = gdl_gem_handle(gem, enforcing());
+		ret = gdl_gem_handle(gem, gdl_policy_enforces());
 	} while (again(ret, &tries));
 	if (untracked(ret) && gdl_driver_refuses_handle(gem->dev))
 		return verdict(ret, GDL_HOOK_drm_gem_handle_create, GDL_STAT_BUFFERS_LOST);
@@ -168,7 +168,7 @@ static int gdl_hook_drm_gem_prime_fd_to_handle(struct drm_device *drm,
 	gdl_hook_begin(GDL_HOOK_drm_gem_prime_fd_to_handle);
 	gdl_context_use(file);
 	import = gdl_import_begin(false);
-	if (!import && enforcing()) {
+	if (!import && gdl_policy_enforces()) {
 		count_denied();
 		ret = -ENOMEM;
 		goto out;
@@ -191,7 +191,7 @@ static struct drm_file *gdl_hook_drm_file_alloc(struct drm_minor *minor)
 	int ret;
 
 	gdl_hook_begin(GDL_HOOK_drm_file_alloc);
-	ret = gdl_context_check(enforcing());
+	ret = gdl_context_check(gdl_policy_enforces());
 	if (ret) {
 		file = ERR_PTR(ret);
 		goto out;

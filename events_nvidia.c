@@ -45,7 +45,7 @@ static struct gdl_buffer *get_begin(u64 address, u64 length, enum gdl_hook_id ho
 	int ret;
 
 	do {
-		b = gdl_p2p_get_begin(address, length, enforcing());
+		b = gdl_p2p_get_begin(address, length, gdl_policy_enforces());
 	} while (again(PTR_ERR_OR_ZERO(b), &tries));
 	ret = verdict(PTR_ERR_OR_ZERO(b), hook, GDL_STAT_BUFFERS_LOST);
 	if (ret)
@@ -178,7 +178,7 @@ static int map_begin(const struct pci_dev *peer, const struct nvidia_p2p_page_ta
 	int ret;
 
 	do {
-		ret = gdl_p2p_map_begin(table, dev_name(&peer->dev), enforcing());
+		ret = gdl_p2p_map_begin(table, dev_name(&peer->dev), gdl_policy_enforces());
 	} while (again(ret, &tries));
 	return verdict(ret, GDL_HOOK_nvidia_p2p_dma_map_pages, GDL_STAT_LOCKS_LOST);
 }

@@ -47,7 +47,7 @@ static int validate_begin(const struct drm_gem_object *gem,
 			  const struct ttm_buffer_object *bo,
 			  const struct ttm_placement *placement)
 {
-	int ret = gdl_gem_validate(gem, kind_of(bo), system_only(placement), enforcing());
+	int ret = gdl_gem_validate(gem, kind_of(bo), system_only(placement), gdl_policy_enforces());
 
 	if (untracked(ret) && gdl_driver_refuses_validate(gem->dev))
 		return verdict(ret, GDL_HOOK_ttm_bo_validate, GDL_STAT_BUFFERS_LOST);

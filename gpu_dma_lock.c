@@ -51,7 +51,7 @@ MODULE_PARM_DESC(debug, "1: log every event, rate limited");
 /* The numbers of the words of parameters; -EINVAL if one is none of its words. */
 static int __init parse_params(int *first_policy, int *mode, int *visible)
 {
-	*first_policy = match_string(gdl_policy_names, GDL_NR_POLICIES, policy);
+	*first_policy = gdl_policy_parse(policy);
 	if (*first_policy < 0) {
 		pr_err("policy: off, audit or enforce\n");
 		return -EINVAL;
@@ -111,7 +111,7 @@ static int __init gdl_init(void)
 	ret = gdl_hotplug_init();
 	if (ret)
 		goto out_context;
-	gdl_policy = first_policy;
+	gdl_policy_init(first_policy);
 	ret = gdl_observer_init(observe, mode);
 	if (ret)
 		goto out_hotplug;

@@ -312,7 +312,7 @@ static int map_begin(const void *table, const char *peer, bool outside, bool enf
  */
 int gdl_p2p_map_begin(const struct nvidia_p2p_page_table *table, const char *peer, bool enforce)
 {
-	bool outside = is_known(table) && gdl_policy_get() != GDL_POLICY_OFF &&
+	bool outside = is_known(table) && !gdl_policy_is_off() &&
 		       any_outside(table);
 	int ret;
 

@@ -266,7 +266,7 @@ static int stats_show(struct seq_file *m, void *v)
 	struct gdl_stats sum;
 	int i;
 
-	seq_printf(m, "policy %s\n", gdl_policy_names[gdl_policy_get()]);
+	seq_printf(m, "policy %s\n", gdl_policy_name());
 	/* Counters tell what all agents together do. */
 	if (!gdl_reader_sees_all(m->file))
 		return 0;
@@ -300,7 +300,7 @@ static void show_own_agent(struct seq_file *m, const struct gdl_agent *agent,
 
 	seq_printf(m, "agent %llu\nname ", agent->id);
 	gdl_seq_name(m, gdl_reader_name(agent));
-	seq_printf(m, "\npolicy %s\nlimit ", gdl_policy_names[gdl_policy_get()]);
+	seq_printf(m, "\npolicy %s\nlimit ", gdl_policy_name());
 	show_limit(m, quota);
 	seq_putc(m, '\n');
 	if (!used)

@@ -148,7 +148,7 @@ static __always_inline bool charge(struct gdl_device_quota *dq, u64 size)
 	raise_peaks(dq);
 	if (likely((!over_quota && !over_device && !over_capacity) || !size))
 		return false;
-	if (gdl_policy_get() == GDL_POLICY_OFF)
+	if (gdl_policy_is_off())
 		return true;
 	if (over_quota)
 		quota_count_denied(&dq->agent->quota);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Counters, and what waits for them to rise.
+ * Counters, and what waits for them to rise; the policy.
  * Included by gpu_dma_lock.h, which says what the letters of fields mean.
  */
 #ifndef GDL_STATS_H
@@ -146,6 +146,40 @@ void gdl_watch_seen(struct gdl_watch *watch);
 __poll_t gdl_alert_poll(struct file *file, struct poll_table_struct *table);
 __poll_t gdl_watch_poll(const struct gdl_watch *watch, struct file *file,
 			struct poll_table_struct *table);
+
+/* policy.c: what happens to real operations that a rule forbids */
+
+enum gdl_policy {
+	GDL_POLICY_OFF,		/* the rules are not looked at */
+	GDL_POLICY_AUDIT,	/* it goes on, is counted and traced */
+	GDL_POLICY_ENFORCE,	/* it is refused */
+	GDL_NR_POLICIES,
+};
+
+extern const char * const gdl_policy_names[GDL_NR_POLICIES];
+extern enum gdl_policy gdl_policy;		/* READ_ONCE() */
+
+/* Are the rules not to be looked at? Context: any. */
+static inline bool gdl_policy_is_off(void)
+{
+	return READ_ONCE(gdl_policy) == GDL_POLICY_OFF;
+}
+
+/* Is what a rule forbids to be refused? Context: any. */
+static inline bool gdl_policy_enforces(void)
+{
+	return READ_ONCE(gdl_policy) == GDL_POLICY_ENFORCE;
+}
+
+/* Its name. Context: any. */
+static inline const char *gdl_policy_name(void)
+{
+	return gdl_policy_names[READ_ONCE(gdl_policy)];
+}
+
+int gdl_policy_parse(const char *word);
+void gdl_policy_init(enum gdl_policy to);
+void gdl_policy_set(enum gdl_policy to);
 
 /* reclaim.c: memory for the tables, where it was short */
 
