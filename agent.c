@@ -26,7 +26,6 @@ static DEFINE_XARRAY(agents);
 static struct rhashtable agents_hash;
 /* Agents, their bindings and device quotas come and go under it. */
 DEFINE_MUTEX(gdl_agent_mutex);
-static unsigned int nr_agents;		/* M */
 
 /* Ids are for users to choose: the high half is folded in, which else would not count. */
 static u32 agent_hash(const void *key, u32 len, u32 seed)
@@ -150,7 +149,7 @@ struct gdl_agent *gdl_agent_alloc(u64 id, u64 limit, gfp_t gfp)
  */
 bool gdl_agents_full(void)
 {
-	return READ_ONCE(nr_agents) >= GDL_AGENTS_MAX;
+	return atomic_read(&agents_hash.nelems) >= GDL_AGENTS_MAX;
 }
 
 /**
@@ -173,7 +172,6 @@ int gdl_agent_add(struct gdl_agent *agent)
 		return -ENOMEM;
 	}
 	xa_store(&agents, agent->id, agent, 0);
-	WRITE_ONCE(nr_agents, nr_agents + 1);
 	return 0;
 }
 
@@ -189,7 +187,6 @@ void gdl_agent_hide(struct gdl_agent *agent)
 	xa_erase(&agents, agent->id);
 	rhashtable_remove_fast(&agents_hash, &agent->node, agent_params);
 	gdl_agent_drop_name(agent);
-	WRITE_ONCE(nr_agents, nr_agents - 1);
 }
 
 /**

@@ -43,7 +43,7 @@ static const struct rhashtable_params process_params = {
 };
 
 static struct rhashtable processes;
-static unsigned int nr_bindings[GDL_NR_BINDING_KINDS];	/* M */
+static unsigned int nr_bindings;		/* M */
 static DEFINE_XARRAY(bindings);			/* M, walked under RCU: by id */
 static u64 last_id;					/* M */
 
@@ -78,7 +78,7 @@ static void end_locked(struct gdl_binding *b)
 {
 	lockdep_assert_held(&gdl_agent_mutex);
 	xa_erase(&bindings, b->id);
-	WRITE_ONCE(nr_bindings[b->kind], nr_bindings[b->kind] - 1);
+	nr_bindings--;
 	atomic64_dec(&b->agent->bindings);
 	list_del(&b->of_agent);
 	if (b->template) {
@@ -212,7 +212,7 @@ int gdl_binding_publish(struct gdl_binding *b)
 	b->id = last_id + 1;
 	WRITE_ONCE(last_id, b->id);
 	xa_store(&bindings, b->id, b, 0);
-	WRITE_ONCE(nr_bindings[b->kind], nr_bindings[b->kind] + 1);
+	nr_bindings++;
 	atomic64_inc(&b->agent->bindings);
 	list_add_tail(&b->of_agent, &b->agent->bound);
 	return 0;
@@ -231,8 +231,7 @@ static int insert_locked(struct gdl_binding *b)
 	int ret;
 
 	lockdep_assert_held(&gdl_agent_mutex);
-	if (nr_bindings[GDL_BINDING_PID] + nr_bindings[GDL_BINDING_CGROUP] >=
-	    GDL_BINDINGS_MAX)
+	if (nr_bindings >= GDL_BINDINGS_MAX)
 		return -ENOSPC;
 	ret = xa_reserve(&bindings, last_id + 1, GFP_KERNEL);
 	if (ret)
@@ -674,7 +673,7 @@ struct gdl_agent *gdl_agent_of(struct task_struct *task)
 {
 	struct gdl_binding *b = NULL;
 
-	if (READ_ONCE(nr_bindings[GDL_BINDING_PID]))
+	if (atomic_read(&processes.nelems))
 		b = find_process(task_tgid(task));
 	if (!b && READ_ONCE(gdl_nr_cgroups))
 		b = find_nearest(task_dfl_cgroup(task));

@@ -62,7 +62,6 @@ void gdl_cgroup_init(void);
 enum gdl_binding_kind {
 	GDL_BINDING_PID,
 	GDL_BINDING_CGROUP,
-	GDL_NR_BINDING_KINDS,
 };
 
 struct gdl_binding {

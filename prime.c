@@ -31,7 +31,6 @@ static const struct rhashtable_params import_params = {
 };
 
 static struct rhashtable imports;
-static atomic_t nr_imports = ATOMIC_INIT(0);
 
 /* What a dma-buf's priv is. */
 enum priv_kind {
@@ -168,7 +167,6 @@ struct gdl_import *gdl_import_begin(bool closing)
 		kfree(import);
 		return NULL;
 	}
-	atomic_inc(&nr_imports);
 	return import;
 }
 
@@ -181,10 +179,8 @@ struct gdl_import *gdl_import_begin(bool closing)
  */
 void gdl_import_end(struct gdl_import *import)
 {
-	if (rhashtable_remove_fast(&imports, &import->node, import_params))
-		return;
-	atomic_dec(&nr_imports);
-	kfree_rcu(import, rcu);
+	if (!rhashtable_remove_fast(&imports, &import->node, import_params))
+		kfree_rcu(import, rcu);
 }
 
 static noinline bool import_found(bool closing)
@@ -203,7 +199,7 @@ static noinline bool import_found(bool closing)
  */
 bool gdl_import_running(void)
 {
-	return atomic_read(&nr_imports) && import_found(false);
+	return atomic_read(&imports.nelems) && import_found(false);
 }
 
 /**
@@ -214,7 +210,7 @@ bool gdl_import_running(void)
  */
 bool gdl_close_running(void)
 {
-	return atomic_read(&nr_imports) && import_found(true);
+	return atomic_read(&imports.nelems) && import_found(true);
 }
 
 /**
