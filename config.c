@@ -14,7 +14,6 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/kernel.h>
-#include <linux/limits.h>
 #include <linux/seq_file.h>
 
 #include "gpu_dma_lock.h"
@@ -29,7 +28,7 @@ static void put_limit(struct seq_file *m, u64 limit)
 }
 
 /* What a device was called when this was read: numbers of devices may change. */
-static void show_device(struct seq_file *m, struct gdl_cursor *cursor, void *row)
+static void show_device(struct seq_file *m, const struct gdl_reader *reader, void *row)
 {
 	const struct gdl_device *device = row;
 	u64 capacity = READ_ONCE(device->capacity.limit);
@@ -54,10 +53,11 @@ static void show_agent(struct seq_file *m, const struct gdl_agent *agent)
 		seq_printf(m, "name %llu %s\n", agent->id, name);
 }
 
-static void show_quota(struct seq_file *m, struct gdl_cursor *cursor, void *row)
+static void show_quota(struct seq_file *m, const struct gdl_reader *reader, void *row)
 {
-	const struct gdl_device_quota *dq = cursor->dq;
-	const struct gdl_agent *agent = row;
+	const struct gdl_quota_row *quota = row;
+	const struct gdl_device_quota *dq = quota->dq;
+	const struct gdl_agent *agent = quota->agent;
 	u64 limit;
 
 	if (gdl_id_is_template(agent->id))
@@ -72,7 +72,7 @@ static void show_quota(struct seq_file *m, struct gdl_cursor *cursor, void *row)
 			   dq->device->id);
 }
 
-static void show_perm(struct seq_file *m, struct gdl_cursor *cursor, void *row)
+static void show_perm(struct seq_file *m, const struct gdl_reader *reader, void *row)
 {
 	const struct gdl_perm_row *perm = row;
 
@@ -98,7 +98,7 @@ static void show_cgroup_binding(struct seq_file *m, const struct gdl_binding_row
 	seq_puts(m, strlen(row->path) > GDL_CGROUP_PATH_MAX ? "\n" : " later\n");
 }
 
-static void show_binding(struct seq_file *m, struct gdl_cursor *cursor, void *v)
+static void show_binding(struct seq_file *m, const struct gdl_reader *reader, void *v)
 {
 	const struct gdl_binding_row *row = v;
 
@@ -110,7 +110,7 @@ static void show_binding(struct seq_file *m, struct gdl_cursor *cursor, void *v)
 		seq_printf(m, "# bind %llu pid:%d\n", row->agent_id, row->pid);
 }
 
-static void show_template(struct seq_file *m, struct gdl_cursor *cursor, void *row)
+static void show_template(struct seq_file *m, const struct gdl_reader *reader, void *row)
 {
 	const struct gdl_template *t = row;
 
@@ -124,7 +124,7 @@ static void show_template(struct seq_file *m, struct gdl_cursor *cursor, void *r
 /* The policy is last: limits first. */
 static const struct part {
 	enum gdl_table_id table;
-	void (*show)(struct seq_file *m, struct gdl_cursor *cursor, void *row);
+	void (*show)(struct seq_file *m, const struct gdl_reader *reader, void *row);
 } parts[] = {
 	{ GDL_TABLE_DEVICES, show_device },
 	{ GDL_TABLE_QUOTAS, show_quota },
@@ -135,67 +135,70 @@ static const struct part {
 
 #define POLICY_PART	ARRAY_SIZE(parts)
 
-static const struct gdl_table *table_of(const struct gdl_cursor *cursor)
+/* Its row is the cursor itself. */
+struct config_cursor {
+	unsigned int part;
+	bool begun;				/* the cursor is in that part's table */
+	void *row;				/* of that table */
+	union {
+		struct gdl_id_cursor devices;
+		struct gdl_quota_cursor quotas;
+		struct gdl_perm_cursor perms;
+		struct gdl_binding_cursor bindings;
+		struct gdl_serial_cursor templates;
+	} of_part;
+};
+
+static const struct gdl_table *table_of(const struct config_cursor *c)
 {
-	return &gdl_tables[parts[cursor->part].table];
+	return &gdl_tables[parts[c->part].table];
 }
 
-/* The row at the cursor, or after, of the part where it is. */
-static void *find_in_part(struct gdl_cursor *cursor)
+static void begin(void *cursor)
 {
-	void *row;
+	struct config_cursor *c = cursor;
 
-	if (!cursor->part_begun) {
-		gdl_cursor_begin(cursor, table_of(cursor));
-		cursor->part_begun = true;
+	c->part = 0;
+	c->begun = false;
+}
+
+static void *find_row(void *cursor, const struct gdl_reader *reader)
+{
+	struct config_cursor *c = cursor;
+
+	for (; c->part < POLICY_PART; c->part++, c->begun = false) {
+		if (!c->begun)
+			table_of(c)->begin(&c->of_part);
+		c->begun = true;
+		c->row = table_of(c)->find(&c->of_part, reader);
+		if (c->row)
+			return c->row == GDL_ROW_LATER ? c->row : c;
 	}
-	row = table_of(cursor)->find(cursor);
-	return row != GDL_ROW_LATER && cursor->id > cursor->last_id ? NULL : row;
+	return c->part == POLICY_PART ? c : NULL;
 }
 
-static void next_part(struct gdl_cursor *cursor)
+static void advance(void *cursor)
 {
-	cursor->part++;
-	cursor->part_begun = false;
-	/* These are of the part that has ended. */
-	cursor->end = false;
-	cursor->last_id = U64_MAX;
+	struct config_cursor *c = cursor;
+
+	if (c->part == POLICY_PART)
+		c->part++;
+	else
+		table_of(c)->advance(&c->of_part);
 }
 
-static void *find_row(struct gdl_cursor *cursor)
+static void show_row(struct seq_file *m, const struct gdl_reader *reader, void *row)
 {
-	void *row;
+	const struct config_cursor *c = row;
 
-	while (cursor->part < POLICY_PART) {
-		row = find_in_part(cursor);
-		if (row)
-			return row;
-		next_part(cursor);
-	}
-	return cursor->part == POLICY_PART ? (void *)gdl_policy_names : NULL;
-}
-
-static void advance(struct gdl_cursor *cursor)
-{
-	if (cursor->part == POLICY_PART) {
-		cursor->part++;
-		return;
-	}
-	table_of(cursor)->advance(cursor);
-	if (cursor->end)
-		next_part(cursor);
-}
-
-static void show_row(struct seq_file *m, struct gdl_cursor *cursor, void *row)
-{
-	if (cursor->part == POLICY_PART)
+	if (c->part == POLICY_PART)
 		seq_printf(m, "policy %s\n", gdl_policy_name());
 	else
-		parts[cursor->part].show(m, cursor, row);
+		parts[c->part].show(m, reader, c->row);
 }
 
 /* It is restricted, so its readers see all. */
-static u64 agent_of_row(struct gdl_cursor *cursor, void *row)
+static u64 agent_of_row(const struct gdl_reader *reader, const void *row)
 {
 	return gdl_host.id;
 }
@@ -203,10 +206,11 @@ static u64 agent_of_row(struct gdl_cursor *cursor, void *row)
 const struct gdl_table gdl_config_table = {
 	.name = "config",
 	.header = "",
+	.cursor_size = sizeof(struct config_cursor),
+	.begin = begin,
 	.find = find_row,
+	.advance = advance,
 	.agent_of = agent_of_row,
 	.show = show_row,
-	.advance = advance,
-	.room = PATH_MAX,
 	.restricted = true,
 };

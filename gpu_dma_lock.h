@@ -65,6 +65,7 @@
 #include <linux/dma-direction.h>
 #include <linux/err.h>
 #include <linux/kernel.h>
+#include <linux/limits.h>
 #include <linux/list.h>
 #include <linux/llist.h>
 #include <linux/mutex.h>

@@ -13,9 +13,6 @@
 #include <linux/capability.h>
 #include <linux/cred.h>
 #include <linux/fs.h>
-#include <linux/overflow.h>
-#include <linux/pid.h>
-#include <linux/pid_namespace.h>
 #include <linux/poll.h>
 #include <linux/proc_fs.h>
 #include <linux/sched.h>
@@ -40,77 +37,80 @@ static void pause_reading(void)
 	rcu_read_lock();
 }
 
-static bool sees_row(struct gdl_cursor *cursor, void *row)
+/* An open file that is a table. */
+struct table_file {
+	const struct gdl_table *table;
+	struct gdl_session *session;	/* of a file that can be written, else NULL */
+	struct gdl_reader reader;
+	u64 cursor[];			/* the table's */
+};
+
+static bool sees_row(const struct table_file *t, const void *row)
 {
-	return cursor->reader.all ||
-	       gdl_reader_sees(&cursor->reader, cursor->table->agent_of(cursor, row));
+	return t->reader.all ||
+	       gdl_reader_sees(&t->reader, t->table->agent_of(&t->reader, row));
 }
 
-static void *table_row(struct gdl_cursor *cursor)
+static void *table_row(struct table_file *t)
 {
 	unsigned int hidden = 0;
 	void *row;
 
-	while (!cursor->end) {
-		row = cursor->table->find(cursor);
+	for (;;) {
+		row = t->table->find(t->cursor, &t->reader);
 		if (row == GDL_ROW_LATER) {
 			pause_reading();
 			continue;
 		}
-		if (!row || cursor->id > cursor->last_id)
-			break;
-		if (sees_row(cursor, row))
+		if (!row || sees_row(t, row))
 			return row;
-		cursor->table->advance(cursor);
+		t->table->advance(t->cursor);
 		if (++hidden % HIDDEN_ROWS == 0)
 			pause_reading();
 	}
-	return NULL;
 }
 
 static void *table_start(struct seq_file *m, loff_t *pos)
 	__acquires(RCU)
 {
-	struct gdl_cursor *cursor = m->private;
+	struct table_file *t = m->private;
 
-	gdl_reader_begin(&cursor->reader);
+	gdl_reader_begin(&t->reader);
 	rcu_read_lock();
 	if (*pos)
-		return table_row(cursor);
-	gdl_cursor_begin(cursor, cursor->table);
-	cursor->part = 0;
-	cursor->part_begun = false;
+		return table_row(t);
+	t->table->begin(t->cursor);
 	return SEQ_START_TOKEN;
 }
 
 static void *table_next(struct seq_file *m, void *v, loff_t *pos)
 {
-	struct gdl_cursor *cursor = m->private;
+	struct table_file *t = m->private;
 
 	++*pos;
 	if (v != SEQ_START_TOKEN)
-		cursor->table->advance(cursor);
-	return table_row(cursor);
+		t->table->advance(t->cursor);
+	return table_row(t);
 }
 
 static void table_stop(struct seq_file *m, void *v)
 	__releases(RCU)
 {
-	struct gdl_cursor *cursor = m->private;
+	struct table_file *t = m->private;
 
 	rcu_read_unlock();
-	put_pid(cursor->lock_row.pid);
-	cursor->lock_row.pid = NULL;
+	if (t->table->stop)
+		t->table->stop(t->cursor);
 }
 
 static int table_show(struct seq_file *m, void *v)
 {
-	struct gdl_cursor *cursor = m->private;
+	const struct table_file *t = m->private;
 
 	if (v == SEQ_START_TOKEN)
-		seq_puts(m, cursor->table->header);
+		seq_puts(m, t->table->header);
 	else
-		cursor->table->show(m, cursor, v);
+		t->table->show(m, &t->reader, v);
 	return 0;
 }
 
@@ -124,25 +124,22 @@ static const struct seq_operations table_seq_ops = {
 static int table_open(struct inode *inode, struct file *file)
 {
 	const struct gdl_table *table = pde_data(inode);
-	struct gdl_cursor *cursor;
+	struct table_file *t;
 
-	cursor = __seq_open_private(file, &table_seq_ops,
-				    struct_size(cursor, room, table->room));
-	if (!cursor)
+	t = __seq_open_private(file, &table_seq_ops, sizeof(*t) + table->cursor_size);
+	if (!t)
 		return -ENOMEM;
-	cursor->table = table;
-	gdl_reader_open(&cursor->reader, file);
-	cursor->pid_ns = proc_pid_ns(inode->i_sb);
-	cursor->show_addresses = file_ns_capable(file, &init_user_ns,
-						 CAP_SYS_ADMIN);
-	if (table->restricted && !cursor->show_addresses) {
+	t->table = table;
+	gdl_reader_open(&t->reader, file);
+	t->reader.addresses = file_ns_capable(file, &init_user_ns, CAP_SYS_ADMIN);
+	if (table->restricted && !t->reader.addresses) {
 		seq_release_private(inode, file);
 		return -EPERM;
 	}
 	if (!table->write || !(file->f_mode & FMODE_WRITE))
 		return 0;
-	cursor->session = gdl_session_open(file, table->write);
-	if (cursor->session)
+	t->session = gdl_session_open(file, table->write);
+	if (t->session)
 		return 0;
 	seq_release_private(inode, file);
 	return -ENOMEM;
@@ -151,17 +148,17 @@ static int table_open(struct inode *inode, struct file *file)
 static ssize_t table_write(struct file *file, const char __user *buf,
 			   size_t count, loff_t *pos)
 {
-	struct gdl_cursor *cursor = ((struct seq_file *)file->private_data)->private;
+	struct table_file *t = ((struct seq_file *)file->private_data)->private;
 
-	return gdl_session_write(cursor->session, buf, count);
+	return gdl_session_write(t->session, buf, count);
 }
 
 static int table_release(struct inode *inode, struct file *file)
 {
-	struct gdl_cursor *cursor = ((struct seq_file *)file->private_data)->private;
+	struct table_file *t = ((struct seq_file *)file->private_data)->private;
 
-	if (cursor->session)
-		gdl_session_close(cursor->session);
+	if (t->session)
+		gdl_session_close(t->session);
 	return seq_release_private(inode, file);
 }
 
@@ -205,9 +202,9 @@ static ssize_t read_iter(const struct gdl_reader *reader, struct kiocb *iocb,
 static ssize_t table_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	const struct seq_file *m = iocb->ki_filp->private_data;
-	const struct gdl_cursor *cursor = m->private;
+	const struct table_file *t = m->private;
 
-	return read_iter(&cursor->reader, iocb, to);
+	return read_iter(&t->reader, iocb, to);
 }
 
 static const struct proc_ops table_ro_ops = {

@@ -78,6 +78,8 @@ struct gdl_reader {
 	u64 opener_id;			/* the opener's agent */
 	u64 agent_id;			/* whose rows are seen else; 0: nobody's */
 	enum proc_hidepid hide_pid;	/* of this /proc, for this reader */
+	struct pid_namespace *pid_ns;	/* that this /proc was mounted for */
+	bool addresses;			/* sees addresses; of a table's reader */
 };
 
 void gdl_reader_init(enum gdl_visibility to);
@@ -91,44 +93,62 @@ const char *gdl_reader_name(const struct gdl_agent *agent);
 
 /* table.c: the rows of /proc/swarm/gpu */
 
-struct gdl_table;
-
-/* Where a reader of a table is: one task's, by the lock of its seq_file. */
-struct gdl_cursor {
-	const struct gdl_table *table;
-	struct gdl_session *session;	/* of a file that can be written, else NULL */
-	u64 id;				/* of the current row */
-	u64 last_id;			/* rows made since the read began are left out */
-	bool end;
-	bool device_rows;		/* quotas: past the row "all" of agent id */
-	u64 device_id;			/* quotas, regions: of the current row */
-	struct gdl_device_quota *dq;	/* quotas, regions: the current row's, or NULL */
-	unsigned int region;		/* regions: of the current row */
-	struct gdl_lock_row lock_row;	/* locks: the current row */
-	struct gdl_perm_row perm_row;	/* dma_permissions: the current row */
-	struct gdl_binding_row binding_row; /* bindings: the current row */
-	unsigned int part;		/* config: of config.c's parts */
-	bool part_begun;		/* config: the cursor is in that part's table */
-	struct gdl_reader reader;
-	struct pid_namespace *pid_ns;	/* that this /proc was mounted for */
-	bool show_addresses;
-	char room[];			/* of table->room bytes */
-};
-
 /* What find() returns if it has looked at many without one: it is to be called again. */
 #define GDL_ROW_LATER	ERR_PTR(-EAGAIN)
 
+/*
+ * A table is read by a cursor of its own: one task's, by the lock of its seq_file. All is
+ * called under rcu_read_lock(). A row is what show() takes; it may be in the cursor.
+ */
 struct gdl_table {
 	const char *name;
 	const char *header;
-	u64 (*last_id)(void);			/* NULL: ids do not rise with time */
-	void *(*find)(struct gdl_cursor *cursor); /* the row at the cursor, or after */
-	void (*advance)(struct gdl_cursor *cursor);
-	u64 (*agent_of)(struct gdl_cursor *cursor, void *row); /* whose row it is */
-	void (*show)(struct seq_file *m, struct gdl_cursor *cursor, void *row);
+	size_t cursor_size;			/* of what is zeroed when the file is opened */
+	void (*begin)(void *cursor);		/* to before the first row */
+	/* the row at the cursor, or after it; NULL: there is none */
+	void *(*find)(void *cursor, const struct gdl_reader *reader);
+	void (*advance)(void *cursor);		/* to behind the row that was found */
+	void (*stop)(void *cursor);		/* drops what find() has taken; NULL: nothing */
+	u64 (*agent_of)(const struct gdl_reader *reader, const void *row); /* whose row it is */
+	void (*show)(struct seq_file *m, const struct gdl_reader *reader, void *row);
 	gdl_line_fn write;			/* NULL: it cannot be written */
-	size_t room;				/* of a row that needs more */
 	bool restricted;			/* to readers with CAP_SYS_ADMIN */
+};
+
+/* Of devices and agents, whose ids may be any, the highest too. */
+struct gdl_id_cursor {
+	u64 id;
+	bool end;
+};
+
+/* Of what has ids that rise with time: rows made since the read began are left out. */
+struct gdl_serial_cursor {
+	u64 id;
+	u64 last_id;
+};
+
+struct gdl_quota_row {
+	struct gdl_agent *agent;
+	struct gdl_device_quota *dq;		/* NULL: on all devices */
+};
+
+struct gdl_quota_cursor {
+	u64 agent_id;
+	bool device_rows;			/* past the row "all" of that agent */
+	u64 device_id;
+	bool end;
+	struct gdl_quota_row row;
+};
+
+struct gdl_perm_cursor {
+	struct gdl_perm_row row;		/* from where to look, then what was found */
+	bool end;
+};
+
+struct gdl_binding_cursor {
+	u64 last_id;
+	struct gdl_binding_row row;		/* likewise */
+	char path[PATH_MAX];			/* its */
 };
 
 enum gdl_table_id {
@@ -149,7 +169,6 @@ enum gdl_table_id {
 extern const struct gdl_table gdl_tables[GDL_NR_TABLES];
 
 void gdl_seq_name(struct seq_file *m, const char *name);
-void gdl_cursor_begin(struct gdl_cursor *cursor, const struct gdl_table *table);
 
 /* config.c: the file config */
 

@@ -93,6 +93,8 @@ void gdl_reader_open(struct gdl_reader *reader, const struct file *file)
 	reader->opener_id = current_agent_id();
 	reader->agent_id = gdl_host.id;
 	reader->hide_pid = hide_pid_of(file);
+	reader->pid_ns = proc_pid_ns(file_inode(file)->i_sb);
+	reader->addresses = false;
 }
 
 /**
