@@ -19,14 +19,6 @@
 #include "gpu_dma_lock.h"
 #include "gpu_dma_lock_check.h"
 
-static void put_limit(struct seq_file *m, u64 limit)
-{
-	if (limit == GDL_UNLIMITED)
-		seq_puts(m, "max");
-	else
-		seq_printf(m, "%llu", limit);
-}
-
 /* What a device was called when this was read: numbers of devices may change. */
 static void show_device(struct seq_file *m, const struct gdl_reader *reader, void *row)
 {
@@ -47,7 +39,7 @@ static void show_agent(struct seq_file *m, const struct gdl_agent *agent)
 	const char *name = gdl_reader_name(agent);
 
 	seq_printf(m, "set_quota %llu ", agent->id);
-	put_limit(m, READ_ONCE(agent->quota.limit));
+	gdl_seq_limit(m, READ_ONCE(agent->quota.limit));
 	seq_putc(m, '\n');
 	if (*name)
 		seq_printf(m, "name %llu %s\n", agent->id, name);
@@ -117,20 +109,20 @@ static void show_template(struct seq_file *m, const struct gdl_reader *reader, v
 	seq_puts(m, "template ");
 	gdl_seq_name(m, t->pattern);
 	seq_putc(m, ' ');
-	put_limit(m, READ_ONCE(t->limit));
+	gdl_seq_limit(m, READ_ONCE(t->limit));
 	seq_putc(m, '\n');
 }
 
 /* The policy is last: limits first. */
 static const struct part {
-	enum gdl_table_id table;
+	const struct gdl_table *table;
 	void (*show)(struct seq_file *m, const struct gdl_reader *reader, void *row);
 } parts[] = {
-	{ GDL_TABLE_DEVICES, show_device },
-	{ GDL_TABLE_QUOTAS, show_quota },
-	{ GDL_TABLE_DMA_PERMISSIONS, show_perm },
-	{ GDL_TABLE_BINDINGS, show_binding },
-	{ GDL_TABLE_TEMPLATES, show_template },
+	{ &gdl_table_devices, show_device },
+	{ &gdl_table_quotas, show_quota },
+	{ &gdl_table_dma_permissions, show_perm },
+	{ &gdl_table_bindings, show_binding },
+	{ &gdl_table_templates, show_template },
 };
 
 #define POLICY_PART	ARRAY_SIZE(parts)
@@ -151,7 +143,7 @@ struct config_cursor {
 
 static const struct gdl_table *table_of(const struct config_cursor *c)
 {
-	return &gdl_tables[parts[c->part].table];
+	return parts[c->part].table;
 }
 
 static void begin(void *cursor)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /proc/swarm/gpu: the files and their modes. The rows of the tables are table.c's.
+ * /proc/swarm/gpu: the files and their modes. The rows of the tables are those of table_*.c.
  *
  * A table is read by a cursor that holds the id of the current row, not a
  * pointer: each read finds its row again, so nothing is held between reads, and
@@ -280,16 +280,6 @@ static int stats_show(struct seq_file *m, void *v)
 	return 0;
 }
 
-static void show_limit(struct seq_file *m, const struct gdl_quota *quota)
-{
-	u64 limit = READ_ONCE(quota->limit);
-
-	if (limit == GDL_UNLIMITED)
-		seq_puts(m, "max");
-	else
-		seq_printf(m, "%llu", limit);
-}
-
 static void show_own_agent(struct seq_file *m, const struct gdl_agent *agent,
 			   bool used)
 {
@@ -298,7 +288,7 @@ static void show_own_agent(struct seq_file *m, const struct gdl_agent *agent,
 	seq_printf(m, "agent %llu\nname ", agent->id);
 	gdl_seq_name(m, gdl_reader_name(agent));
 	seq_printf(m, "\npolicy %s\nlimit ", gdl_policy_name());
-	show_limit(m, quota);
+	gdl_seq_limit(m, READ_ONCE(quota->limit));
 	seq_putc(m, '\n');
 	if (!used)
 		return;
@@ -316,7 +306,7 @@ static void show_own_device(struct seq_file *m, const struct gdl_device_quota *d
 		seq_puts(m, "device - ");
 	else
 		seq_printf(m, "device %llu ", dq->device->id);
-	show_limit(m, quota);
+	gdl_seq_limit(m, READ_ONCE(quota->limit));
 	seq_printf(m, " %lld %lld %lld\n", atomic64_read(&quota->used),
 		   atomic64_read(&quota->peak), atomic64_read(&quota->denied));
 }
@@ -457,6 +447,21 @@ static const struct proc_ops control_ops = {
 	.proc_release	= control_release,
 };
 
+static const struct gdl_table * const tables[] = {
+	&gdl_table_devices,
+	&gdl_table_agents,
+	&gdl_table_quotas,
+	&gdl_table_regions,
+	&gdl_table_allocations,
+	&gdl_table_attachments,
+	&gdl_table_locks,
+	&gdl_table_contexts,
+	&gdl_table_bindings,
+	&gdl_table_templates,
+	&gdl_table_dma_permissions,
+	&gdl_config_table,
+};
+
 static umode_t mode_of(const struct gdl_table *table)
 {
 	if (table->restricted)
@@ -493,11 +498,9 @@ int gdl_proc_init(void)
 	dir = proc_mkdir("gpu", swarm_dir);
 	if (!dir)
 		goto out;
-	for (i = 0; i < GDL_NR_TABLES; i++)
-		if (!create_table(dir, &gdl_tables[i]))
+	for (i = 0; i < ARRAY_SIZE(tables); i++)
+		if (!create_table(dir, tables[i]))
 			goto out;
-	if (!create_table(dir, &gdl_config_table))
-		goto out;
 	for (i = 0; i < ARRAY_SIZE(summaries); i++)
 		if (!create_summary(dir, &summaries[i]))
 			goto out;

@@ -91,7 +91,14 @@ bool gdl_reader_sees(const struct gdl_reader *reader, u64 agent_id);
 bool gdl_reader_sees_process(const struct gdl_reader *reader, struct pid *pid);
 const char *gdl_reader_name(const struct gdl_agent *agent);
 
-/* table.c: the rows of /proc/swarm/gpu */
+/* column.c: what is shown in several files of /proc/swarm/gpu */
+
+void gdl_seq_name(struct seq_file *m, const char *name);
+void gdl_seq_limit(struct seq_file *m, u64 limit);
+void gdl_seq_process(struct seq_file *m, const struct gdl_reader *reader, struct pid *pid,
+		     const char *comm);
+
+/* table_agents.c, table_buffers.c, table_rules.c: the tables */
 
 /* What find() returns if it has looked at many without one: it is to be called again. */
 #define GDL_ROW_LATER	ERR_PTR(-EAGAIN)
@@ -151,24 +158,17 @@ struct gdl_binding_cursor {
 	char path[PATH_MAX];			/* its */
 };
 
-enum gdl_table_id {
-	GDL_TABLE_DEVICES,
-	GDL_TABLE_AGENTS,
-	GDL_TABLE_QUOTAS,
-	GDL_TABLE_REGIONS,
-	GDL_TABLE_ALLOCATIONS,
-	GDL_TABLE_ATTACHMENTS,
-	GDL_TABLE_LOCKS,
-	GDL_TABLE_CONTEXTS,
-	GDL_TABLE_BINDINGS,
-	GDL_TABLE_TEMPLATES,
-	GDL_TABLE_DMA_PERMISSIONS,
-	GDL_NR_TABLES
-};
-
-extern const struct gdl_table gdl_tables[GDL_NR_TABLES];
-
-void gdl_seq_name(struct seq_file *m, const char *name);
+extern const struct gdl_table gdl_table_devices;
+extern const struct gdl_table gdl_table_agents;
+extern const struct gdl_table gdl_table_quotas;
+extern const struct gdl_table gdl_table_regions;
+extern const struct gdl_table gdl_table_allocations;
+extern const struct gdl_table gdl_table_attachments;
+extern const struct gdl_table gdl_table_locks;
+extern const struct gdl_table gdl_table_contexts;
+extern const struct gdl_table gdl_table_bindings;
+extern const struct gdl_table gdl_table_templates;
+extern const struct gdl_table gdl_table_dma_permissions;
 
 /* config.c: the file config */
 
