@@ -163,34 +163,21 @@ static bool other_upgrades(const struct gdl_buffer_lock *lock,
 	return false;
 }
 
-/* Change the mode in which @held is held; -EAGAIN if that has to wait. */
-static int convert(struct gdl_buffer_lock *lock, struct gdl_claim *held,
-		   enum gdl_lock_mode mode)
+/* Have the owner hold it in the mode of @c: 0, @c is consumed; -EAGAIN that has to wait. */
+static int convert(struct gdl_buffer_lock *lock, struct gdl_claim *held, struct gdl_claim *c)
 {
-	if (held->mode == mode)
+	if (held->mode == c->mode)
 		return -EALREADY;
-	if (mode == GDL_LOCK_EXCLUSIVE && gdl_claim_conflicts(lock, held, mode))
+	if (c->mode == GDL_LOCK_EXCLUSIVE && gdl_claim_conflicts(lock, held, c->mode))
 		return other_upgrades(lock, held) ? -EDEADLK : -EAGAIN;
-	gdl_holder_set_mode(held, mode);
+	gdl_holder_set_mode(held, c->mode);
+	gdl_claim_free(c);
 	return 0;
 }
 
-/*
- * Grant @c at once: 0, it is consumed; -EAGAIN it would have to wait, and
- * *@upgrade tells where; or an error.
- */
-static int lock_at_once(struct gdl_buffer_lock *lock, struct gdl_claim *c, bool *upgrade)
+/* Have @c hold, of an owner that does not yet: 0, -EAGAIN it has to wait, -ENOSPC. */
+static int hold(struct gdl_buffer_lock *lock, struct gdl_claim *c)
 {
-	struct gdl_claim *held = gdl_holder_find(lock, c->owner, c->agent);
-	int ret;
-
-	*upgrade = held;
-	if (held) {
-		ret = convert(lock, held, c->mode);
-		if (!ret)
-			gdl_claim_free(c);
-		return ret;
-	}
 	if (too_many_files(lock, c))
 		return -ENOSPC;
 	if (lock->nr_waiters || gdl_claim_conflicts(lock, c, c->mode))
@@ -233,8 +220,8 @@ static int queue(struct gdl_buffer_lock *lock, struct gdl_claim *c, bool upgrade
 static int lock_or_wait(struct gdl_buffer_lock *lock, struct gdl_claim *c,
 			struct gdl_sleeper *sleeper, const struct gdl_lock_place *place)
 {
-	bool upgrade;
-	int ret = lock_at_once(lock, c, &upgrade);
+	struct gdl_claim *held = gdl_holder_find(lock, c->owner, c->agent);
+	int ret = held ? convert(lock, held, c) : hold(lock, c);
 
 	if (!ret)
 		gdl_stat_inc(GDL_STAT_LOCKS_ACQUIRED);
@@ -242,7 +229,7 @@ static int lock_or_wait(struct gdl_buffer_lock *lock, struct gdl_claim *c,
 		return ret;
 	if (!place || !place->serial)
 		gdl_stat_inc(GDL_STAT_LOCKS_CONTENDED);
-	return sleeper ? queue(lock, c, upgrade, sleeper, place) : ret;
+	return sleeper ? queue(lock, c, held, sleeper, place) : ret;
 }
 
 /**
@@ -276,21 +263,6 @@ int gdl_lock_begin(struct gdl_claim *c, u64 buffer_id, struct gdl_sleeper *sleep
 	gdl_lock_settle(lock);
 out:
 	spin_unlock_bh(&gdl_lock_lock);
-	return ret;
-}
-
-static int begin_by_command(struct gdl_claim *c, u64 buffer_id, u64 agent_id,
-			    struct gdl_lock_owner *owner, struct gdl_sleeper *sleeper)
-{
-	int ret = -ENOENT;
-
-	rcu_read_lock();
-	c->agent = gdl_agent_lookup(agent_id);
-	if (c->agent) {
-		c->owner = owner ?: &c->agent->own;
-		ret = gdl_lock_begin(c, buffer_id, sleeper, NULL);
-	}
-	rcu_read_unlock();
 	return ret;
 }
 
@@ -373,14 +345,20 @@ int gdl_lock(u64 buffer_id, u64 agent_id, struct gdl_lock_owner *owner,
 	unsigned long timeout = MAX_SCHEDULE_TIMEOUT;
 	struct gdl_lock_place place;
 	struct gdl_sleeper sleeper = { };
-	int ret;
+	int ret = -ENOENT;
 
 	if (!c)
 		return -ENOMEM;
 	init_completion(&sleeper.done);
 	if (timeout_ms < INT_MAX)
 		timeout = msecs_to_jiffies(timeout_ms);
-	ret = begin_by_command(c, buffer_id, agent_id, owner, nowait ? NULL : &sleeper);
+	rcu_read_lock();
+	c->agent = gdl_agent_lookup(agent_id);
+	if (c->agent) {
+		c->owner = owner ?: &c->agent->own;
+		ret = gdl_lock_begin(c, buffer_id, nowait ? NULL : &sleeper, NULL);
+	}
+	rcu_read_unlock();
 	if (ret == -EINPROGRESS)
 		return gdl_lock_wait(c, &sleeper, timeout, &place);
 	if (ret)
