@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Differences between kernels: only this file asks for the version, and ttm.h for what
- * it includes.
- */
+/* Differences between kernels: only this file asks for the version. */
 #ifndef GPU_DMA_LOCK_COMPAT_H
 #define GPU_DMA_LOCK_COMPAT_H
 
@@ -100,6 +97,13 @@
 #else
 #define GDL_HAVE_TTM_RESOURCE_INIT	0
 #define gdl_ttm_size(bo, type)		0ULL
+#endif
+
+/* 6.2: has a new name */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+#define GDL_TTM_BO_HEADER		<drm/ttm/ttm_bo.h>
+#else
+#define GDL_TTM_BO_HEADER		<drm/ttm/ttm_bo_driver.h>
 #endif
 
 /*

@@ -3,14 +3,9 @@
 #ifndef GDL_TTM_H
 #define GDL_TTM_H
 
-#include <linux/version.h>
+#include "compat.h"
 
-/* 6.2: has a new name */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
-#include <drm/ttm/ttm_bo.h>
-#else
-#include <drm/ttm/ttm_bo_driver.h>
-#endif
+#include GDL_TTM_BO_HEADER
 #include <drm/ttm/ttm_placement.h>
 
 #endif /* GDL_TTM_H */
