@@ -220,7 +220,7 @@ static int adopt(const struct dma_buf_attachment *attach, struct task_struct *ta
  * @attach: the attachment; stays attached meanwhile
  * @task: the task that has the dma-buf open
  *
- * Context: Does not sleep.
+ * Context: As gdl_attachment_create().
  */
 void gdl_attachment_adopt(const struct dma_buf_attachment *attach,
 			  struct task_struct *task)

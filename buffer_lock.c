@@ -434,7 +434,7 @@ static bool lock_dissolve(struct gdl_buffer_lock *lock)
  * gdl_lock_buffer_gone() - a buffer was removed while it was locked
  * @buffer_id: the buffer; its waiters get -ENOENT
  *
- * Context: Process or soft interrupt context. Does not sleep.
+ * Context: Any but hard interrupt. Does not sleep.
  */
 void gdl_lock_buffer_gone(u64 buffer_id)
 {
@@ -555,7 +555,7 @@ void gdl_lock_drop_agent(struct gdl_agent *agent)
 /**
  * gdl_lock_longest_wait() - the longest wait for a lock since the last reset
  *
- * Context: Any but hard interrupt.
+ * Context: Any.
  * Return: Nanoseconds.
  */
 u64 gdl_lock_longest_wait(void)

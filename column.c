@@ -60,7 +60,7 @@ static void put_pid_nr(struct seq_file *m, pid_t nr)
  * @pid: of the thread group
  * @comm: its name
  *
- * Context: Any but hard interrupt. Caller holds rcu_read_lock().
+ * Context: Process context, of the reader. Caller holds rcu_read_lock().
  */
 void gdl_seq_process(struct seq_file *m, const struct gdl_reader *reader, struct pid *pid,
 		     const char *comm)

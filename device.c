@@ -169,7 +169,7 @@ void gdl_device_driver_gone(const struct device *parent)
  *
  * A device quota that is left keeps its device until it is freed.
  *
- * Context: May sleep.
+ * Context: Any but hard interrupt. Nobody finds a device any more.
  */
 void gdl_device_exit(void)
 {

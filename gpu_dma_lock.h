@@ -54,7 +54,8 @@
  * spinlocks, and rhashtable's bucket locks. gdl_lock_lock and perm_lock are taken with
  * soft interrupts disabled, the bucket locks likewise, the other spinlocks with
  * interrupts disabled: of an event in hard interrupt context, or with interrupts off,
- * only a note is taken. See gdl_buffer_object_gone_atomic().
+ * only a note is taken. See gdl_buffer_object_gone_atomic(). So what says of its context
+ * "any but hard interrupt" is not for a caller with interrupts off, either.
  */
 #ifndef GPU_DMA_LOCK_H
 #define GPU_DMA_LOCK_H

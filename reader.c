@@ -181,7 +181,7 @@ static bool may_access(const struct file *file, struct task_struct *task)
  *
  * One that has ended is nobody's any more, and shown to readers that see all.
  *
- * Context: Any but hard interrupt. Caller holds rcu_read_lock().
+ * Context: Process context. Caller holds rcu_read_lock(). Takes task_lock().
  * Return: Whether it does.
  */
 bool gdl_reader_sees_process(const struct gdl_reader *reader, struct pid *pid)
