@@ -170,14 +170,20 @@ struct gdl_buffer *gdl_buffer_of_object(const void *object);
 void gdl_buffer_object_gone(struct gdl_buffer *b, int live);
 void gdl_buffer_object_gone_atomic(struct gdl_buffer *b, int live);
 bool gdl_buffer_remove(struct gdl_buffer *b);
+bool gdl_buffer_remove_from(struct gdl_buffer *b, const struct gdl_device_quota *dq);
+void gdl_buffers_remove_ended(void);
 struct gdl_buffer *gdl_buffer_alloc(enum gdl_kind kind, u64 size, struct task_struct *task,
 				    gfp_t gfp);
 void gdl_buffer_discard(struct gdl_buffer *b);
 int gdl_buffer_insert(struct gdl_buffer *b);
 bool gdl_buffer_move(struct gdl_buffer *b, struct gdl_device_quota *to);
+
+/* buffer_drop.c: the buffers of what leaves */
+
 void gdl_buffer_hand_over(struct gdl_agent *agent);
 void gdl_buffer_drop_gem(void);
 void gdl_buffer_drop_p2p(void);
+void gdl_buffer_drop_all(void);
 
 /* ledger.c: memory that the kernel does not see */
 

@@ -111,12 +111,6 @@ static bool is_charged(enum gdl_kind kind)
 	       kind == GDL_KIND_REPORTED;
 }
 
-/* It stands for memory that the kernel does not see: no kernel object is behind it. */
-static bool is_told(const struct gdl_buffer *b)
-{
-	return b->kind == GDL_KIND_LEDGER || b->kind == GDL_KIND_REPORTED;
-}
-
 /* What of @b is charged: its size, or nothing. */
 static u64 charge_of(const struct gdl_buffer *b)
 {
@@ -213,7 +207,12 @@ static bool none_ended(void)
 	return !mutex_is_locked(&ended_mutex);
 }
 
-static void remove_ended(void)
+/**
+ * gdl_buffers_remove_ended() - remove what has ended where that could not be done
+ *
+ * Context: May sleep. What is on the way in another task is waited for.
+ */
+void gdl_buffers_remove_ended(void)
 {
 	struct gdl_buffer *b, *next;
 
@@ -231,7 +230,7 @@ static void remove_ended(void)
 
 static void ended_do(struct work_struct *work)
 {
-	remove_ended();
+	gdl_buffers_remove_ended();
 }
 
 static DECLARE_WORK(ended_work, ended_do);
@@ -250,7 +249,7 @@ static void free_waiting(struct work_struct *work)
 	 * An ended buffer may have been removed otherwise. A grace period ago it could be
 	 * found last, so it is on the list by now, or never.
 	 */
-	remove_ended();
+	gdl_buffers_remove_ended();
 	/* Nobody else touches it until it is NULL. */
 	while (removed) {
 		removed = free_some(removed);
@@ -373,6 +372,19 @@ static __always_inline bool remove_from(struct gdl_buffer *b, const struct gdl_d
 bool gdl_buffer_remove(struct gdl_buffer *b)
 {
 	return remove_from(b, NULL);
+}
+
+/**
+ * gdl_buffer_remove_from() - likewise, but not if it is charged to another by now
+ * @b: the buffer, found under rcu_read_lock()
+ * @dq: what it was charged to
+ *
+ * Context: Any but hard interrupt.
+ * Return: Whether this call did it.
+ */
+bool gdl_buffer_remove_from(struct gdl_buffer *b, const struct gdl_device_quota *dq)
+{
+	return remove_from(b, dq);
 }
 
 static int check_cap(struct gdl_agent *agent, bool enforce)
@@ -633,77 +645,6 @@ void gdl_buffer_object_gone_atomic(struct gdl_buffer *b, int live)
 	irq_work_queue(&ended_irq_work);
 }
 
-/* With a dma-buf, it may be one that is being exported; so may one of which nothing lives yet. */
-static bool is_gem(const struct gdl_buffer *b)
-{
-	return atomic_read(&b->live) == GDL_LIVE_GEM;
-}
-
-static bool is_any(const struct gdl_buffer *b)
-{
-	return true;
-}
-
-static bool is_p2p(const struct gdl_buffer *b)
-{
-	return atomic_read(&b->live) & GDL_LIVE_P2P;
-}
-
-/* Remove each buffer that @match picks; return how many. */
-static unsigned long remove_matching(bool (*match)(const struct gdl_buffer *b))
-{
-	unsigned long removed = 0;
-	u64 id = 0;
-	struct gdl_buffer *b;
-
-	for (;;) {
-		rcu_read_lock();
-		b = gdl_id_next(id, false);
-		if (b) {
-			id = b->id + 1;
-			if (match(b))
-				removed += gdl_buffer_remove(b);
-		}
-		rcu_read_unlock();
-		if (!b)
-			return removed;
-		cond_resched();
-	}
-}
-
-/**
- * gdl_buffer_drop_gem() - drm.ko has left, and every GEM object before it
- *
- * A buffer of one that is still here missed its release: it is stale.
- *
- * Context: May sleep.
- */
-void gdl_buffer_drop_gem(void)
-{
-	unsigned long stale;
-
-	/* The end of these was seen. */
-	remove_ended();
-	stale = remove_matching(is_gem);
-	while (stale--)
-		gdl_stat_inc(GDL_STAT_BUFFERS_STALE);
-}
-
-/**
- * gdl_buffer_drop_p2p() - nvidia.ko has left, and every page table before it
- *
- * A buffer of one that is still here missed its end: it is stale.
- *
- * Context: May sleep.
- */
-void gdl_buffer_drop_p2p(void)
-{
-	unsigned long stale = remove_matching(is_p2p);
-
-	while (stale--)
-		gdl_stat_inc(GDL_STAT_BUFFERS_STALE);
-}
-
 /**
  * gdl_buffer_move() - give a buffer, with its charge, to another agent
  * @b: the buffer, found under rcu_read_lock()
@@ -725,68 +666,6 @@ bool gdl_buffer_move(struct gdl_buffer *b, struct gdl_device_quota *to)
 	}
 	xa_unlock_irqrestore(&gdl_buffers, flags);
 	return held;
-}
-
-/* Move the charge of the real buffer @b to agent 0. */
-static int hand_over(struct gdl_buffer *b, struct gdl_device *device)
-{
-	struct gdl_device_quota *to;
-
-	to = gdl_agent_device_quota(&gdl_host, device, GFP_NOWAIT);
-	/* In any case: the buffer may get its first memory meanwhile. */
-	if (!to || !gdl_regions_get(to))
-		return -ENOMEM;
-	gdl_buffer_move(b, to);
-	return 0;
-}
-
-static struct gdl_buffer *first_of(const struct gdl_device_quota *dq)
-{
-	struct gdl_buffer *b;
-
-	xa_lock_irq(&gdl_buffers);
-	b = hlist_entry_safe(dq->held.first, struct gdl_buffer, of_dq);
-	xa_unlock_irq(&gdl_buffers);
-	return b;
-}
-
-/* Free or hand over what is charged to @dq, one after the other. */
-static void empty(struct gdl_device_quota *dq)
-{
-	struct gdl_buffer *b;
-	int ret;
-
-	do {
-		ret = 0;
-		rcu_read_lock();
-		b = first_of(dq);
-		if (b && !is_told(b))
-			ret = hand_over(b, dq->device);
-		else if (b)
-			remove_from(b, dq);	/* a report may have moved it */
-		rcu_read_unlock();
-		if (ret)
-			schedule_timeout_uninterruptible(1);
-		cond_resched();
-	} while (b);
-}
-
-/**
- * gdl_buffer_hand_over() - empty an agent that is removed
- * @agent: the agent; it cannot be found since a grace period
- *
- * Its ledger buffers and reports are dropped, its real ones become agent 0's, with their
- * charge, whatever the quota of agent 0.
- *
- * Context: May sleep; tries again where memory is short. Caller holds
- * gdl_agent_mutex.
- */
-void gdl_buffer_hand_over(struct gdl_agent *agent)
-{
-	struct gdl_device_quota *dq;
-
-	hlist_for_each_entry(dq, &agent->device_quotas, node)
-		empty(dq);
 }
 
 /**
@@ -833,9 +712,9 @@ static bool buffers_wait(void)
 }
 
 /**
- * gdl_buffer_exit() - forget all buffers
+ * gdl_buffer_exit() - free the tables, and what was removed
  *
- * No event and no command may come any more.
+ * There is no buffer any more, and no event and no command may come.
  *
  * Context: May sleep.
  */
@@ -843,7 +722,6 @@ void gdl_buffer_exit(void)
 {
 	irq_work_sync(&ended_irq_work);
 	flush_work(&ended_work);
-	remove_matching(is_any);
 	/* Those that wait, then those that were dying meanwhile. */
 	while (buffers_wait()) {
 		rcu_barrier();

@@ -150,6 +150,7 @@ out_resource:
 out_report:
 	gdl_report_exit();
 out_buffer:
+	gdl_buffer_drop_all();
 	gdl_buffer_exit();
 out_lock:
 	gdl_lock_exit();
@@ -182,6 +183,7 @@ static void __exit gdl_exit(void)
 	gdl_attachment_exit();
 	gdl_resource_exit();
 	gdl_report_exit();
+	gdl_buffer_drop_all();
 	gdl_buffer_exit();
 	gdl_perm_exit();
 	gdl_lock_files_exit();
