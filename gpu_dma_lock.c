@@ -69,130 +69,108 @@ static int __init parse_params(int *first_policy, int *mode, int *visible)
 	return 0;
 }
 
-static int __init gdl_init(void)
+static int lock_init(void)
 {
-	int first_policy, mode, visible, ret;
-
-	ret = parse_params(&first_policy, &mode, &visible);
-	if (ret)
-		return ret;
-	gdl_reader_init(visible);
-	ret = gdl_alert_init();
-	if (ret)
-		return ret;
-	ret = gdl_agent_init();
-	if (ret)
-		goto out_alert;
-	ret = gdl_binding_init();
-	if (ret)
-		goto out_agent;
-	ret = gdl_prime_init();
-	if (ret)
-		goto out_binding;
 	gdl_lock_files_init();
-	ret = gdl_lock_init();
-	if (ret)
-		goto out_prime;
-	ret = gdl_buffer_init();
-	if (ret)
-		goto out_lock;
-	ret = gdl_report_init();
-	if (ret)
-		goto out_buffer;
-	ret = gdl_resource_init();
-	if (ret)
-		goto out_report;
-	ret = gdl_attachment_init();
-	if (ret)
-		goto out_resource;
-	ret = gdl_context_init();
-	if (ret)
-		goto out_attachment;
-	ret = gdl_hotplug_init();
-	if (ret)
-		goto out_context;
-	gdl_policy_init(first_policy);
-	ret = gdl_observer_init(observe, mode);
-	if (ret)
-		goto out_hotplug;
-	ret = gdl_cgroup_events_init();
-	if (ret)
-		goto out_observer;
-	ret = gdl_proc_init();
-	if (ret)
-		goto out_cgroup_events;
-	ret = gdl_chardev_init();
-	if (ret)
-		goto out_proc;
-	pr_info("loaded, %s, policy %s\n", observe ? "observing" : "ledger only",
-		gdl_policy_names[first_policy]);
-	return 0;
+	return gdl_lock_init();
+}
 
-out_proc:
+static void lock_exit(void)
+{
+	gdl_lock_files_exit();
+	gdl_lock_exit();
+}
+
+static void buffer_exit(void)
+{
+	gdl_buffer_drop_all();
+	gdl_buffer_exit();
+	gdl_perm_exit();
+}
+
+static void agent_exit(void)
+{
+	gdl_template_exit();
+	gdl_agent_exit();
+}
+
+static void hotplug_exit(void)
+{
+	gdl_hotplug_exit();
+	gdl_device_exit();
+}
+
+static int hook_mode;
+
+static int observer_init(void)
+{
+	return gdl_observer_init(observe, hook_mode);
+}
+
+/* Commands that wait for a lock, and polls, would not end: they are told first. */
+static void proc_exit(void)
+{
 	gdl_lock_stop();
 	gdl_alert_stop();
 	gdl_proc_exit();
-	/* Commands may have made some by then. */
-	gdl_perm_exit();
-out_cgroup_events:
-	gdl_cgroup_events_exit();
-out_observer:
-	gdl_observer_exit();
-out_hotplug:
-	gdl_hotplug_exit();
-	gdl_device_exit();
-out_context:
-	gdl_context_exit();
-out_attachment:
-	gdl_attachment_exit();
-out_resource:
-	gdl_resource_exit();
-out_report:
-	gdl_report_exit();
-out_buffer:
-	gdl_buffer_drop_all();
-	gdl_buffer_exit();
-out_lock:
-	gdl_lock_exit();
-out_prime:
-	gdl_prime_exit();
-out_binding:
-	gdl_binding_exit();
-	gdl_template_exit();
-out_agent:
-	gdl_agent_exit();
-out_alert:
-	gdl_alert_exit();
-	return ret;
+}
+
+/* What begins in this order, and ends in the reverse one. */
+static const struct step {
+	int (*init)(void);
+	void (*exit)(void);
+} steps[] = {
+	{ gdl_alert_init, gdl_alert_exit },
+	{ gdl_agent_init, agent_exit },
+	{ gdl_binding_init, gdl_binding_exit },
+	{ gdl_prime_init, gdl_prime_exit },
+	{ lock_init, lock_exit },
+	{ gdl_buffer_init, buffer_exit },
+	{ gdl_report_init, gdl_report_exit },
+	{ gdl_resource_init, gdl_resource_exit },
+	{ gdl_attachment_init, gdl_attachment_exit },
+	{ gdl_context_init, gdl_context_exit },
+	{ gdl_hotplug_init, hotplug_exit },
+	{ observer_init, gdl_observer_exit },
+	{ gdl_cgroup_events_init, gdl_cgroup_events_exit },
+	{ gdl_proc_init, proc_exit },
+	/* The last, and the first to go: nobody has it open, or the module would not go. */
+	{ gdl_chardev_init, gdl_chardev_exit },
+};
+
+/* End those that have begun, the last one first. */
+static void end_steps(unsigned int begun)
+{
+	while (begun--)
+		steps[begun].exit();
+}
+
+static int __init gdl_init(void)
+{
+	int first_policy, visible, ret;
+	unsigned int i;
+
+	ret = parse_params(&first_policy, &hook_mode, &visible);
+	if (ret)
+		return ret;
+	gdl_reader_init(visible);
+	gdl_policy_init(first_policy);
+	for (i = 0; i < ARRAY_SIZE(steps); i++) {
+		ret = steps[i].init();
+		if (ret) {
+			end_steps(i);
+			return ret;
+		}
+	}
+	pr_info("loaded, %s, policy %s\n", observe ? "observing" : "ledger only",
+		gdl_policy_names[first_policy]);
+	return 0;
 }
 module_init(gdl_init);
 
 static void __exit gdl_exit(void)
 {
-	/* Nobody has it open, or the module would not go. */
-	gdl_chardev_exit();
-	/* Or commands that wait for a lock would not end. */
-	gdl_lock_stop();
-	gdl_alert_stop();
-	gdl_proc_exit();
-	gdl_cgroup_events_exit();
-	gdl_observer_exit();
-	gdl_hotplug_exit();
-	gdl_device_exit();
-	gdl_context_exit();
-	gdl_attachment_exit();
-	gdl_resource_exit();
-	gdl_report_exit();
-	gdl_buffer_drop_all();
-	gdl_buffer_exit();
-	gdl_perm_exit();
-	gdl_lock_files_exit();
-	gdl_lock_exit();
-	gdl_prime_exit();
-	gdl_binding_exit();
-	gdl_template_exit();
-	gdl_agent_exit();
-	gdl_alert_exit();
+	end_steps(ARRAY_SIZE(steps));
 	pr_info("unloaded\n");
 }
 module_exit(gdl_exit);
