@@ -7,7 +7,6 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/ctype.h>
-#include <linux/kstrtox.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/rcupdate.h>
@@ -16,155 +15,14 @@
 #include "gpu_dma_lock.h"
 #include "gpu_dma_lock_check.h"
 
-/* Digits that fit a u64 whatever they are. */
-#define SHORT_NUMBER	18
-
-/*
- * Is @word a short decimal number? Nearly all are. In a fifth of what kstrtou64()
- * takes, an eighth of a command.
- */
-static bool parse_short(const char *word, u64 *value)
-{
-	const char *c;
-	u64 n = 0;
-	u8 digit;
-
-	for (c = word; c < word + SHORT_NUMBER; c++) {
-		digit = *c - '0';
-		if (digit > 9)
-			break;
-		n = n * 10 + digit;
-	}
-	*value = n;
-	return !*c && c > word;
-}
-
-/* Numbers are decimal, or hex with 0x; no sign, no octal. */
-static int parse_u64(const char *word, u64 *value)
-{
-	bool hex;
-
-	if (parse_short(word, value))
-		return 0;
-	if (!isdigit(word[0]))
-		return -EINVAL;
-	hex = word[0] == '0' && tolower(word[1]) == 'x';
-	return kstrtou64(word, hex ? 16 : 10, value);
-}
-
-#define UNITS	"KMGTkmgt"
-#define NR_UNITS	4
-
-/* K, Ki or KiB, also with a small k: all are 1024. And so on up to T; 0 for another word. */
-static u64 unit_bytes(const char *word)
-{
-	const char *behind = word + 1;
-
-	if (*behind && strcmp(behind, "i") && strcmp(behind, "iB"))
-		return 0;
-	return 1ULL << 10 * ((strchr(UNITS, *word) - UNITS) % NR_UNITS + 1);
-}
-
-/* A number of bytes, or of units, without a blank between. @word stays as it is. */
-static int parse_bytes(char *word, u64 *bytes)
-{
-	u64 unit = 1;
-	char *suffix, letter;
-	int ret;
-
-	if (parse_short(word, bytes))
-		return 0;
-	suffix = word + strcspn(word, UNITS);
-	letter = *suffix;
-	if (letter)
-		unit = unit_bytes(suffix);
-	if (!unit)
-		return -EINVAL;
-	*suffix = '\0';
-	ret = parse_u64(word, bytes);
-	*suffix = letter;
-	if (ret)
-		return ret;
-	return check_mul_overflow(*bytes, unit, bytes) ? -ERANGE : 0;
-}
-
-static int parse_limit(char *word, u64 *limit)
-{
-	if (!strcmp(word, "max")) {
-		*limit = GDL_UNLIMITED;
-		return 0;
-	}
-	return parse_bytes(word, limit);
-}
-
-static bool is_octal(char c)
-{
-	return c >= '0' && c <= '7';
-}
-
-/* The byte that \ooo stands for, or 0 if @c begins no such. */
-static char octal_byte(const char *c)
-{
-	if (c[0] != '\\' || c[1] < '0' || c[1] > '3' || !is_octal(c[2]) ||
-	    !is_octal(c[3]))
-		return 0;
-	return (c[1] - '0') << 6 | (c[2] - '0') << 3 | (c[3] - '0');
-}
-
-/*
- * Turn \ooo, as names are shown, into what it stands for, in place. Any other
- * backslash is itself: systemd has them in the names of its cgroups.
- */
-static void unescape(char *word)
-{
-	char *to, byte;
-
-	for (to = word; *word; to++) {
-		byte = octal_byte(word);
-		*to = byte ?: *word;
-		word += byte ? 4 : 1;
-	}
-	*to = '\0';
-}
-
-#define CAPITALS	"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-#define LETTERS		CAPITALS "abcdefghijklmnopqrstuvwxyz_"
-#define NAME_MAX_LEN	63
-
-/* May a command give this name to an agent? No id, and no path, is such a word. */
-static bool is_name(const char *word)
-{
-	size_t len = strspn(word, LETTERS "0123456789.:@-");
-
-	return strspn(word, LETTERS) && !word[len] && len <= NAME_MAX_LEN;
-}
-
-/* The agent of that name. One that is a path, which no command gives, is as shown. */
-static int find_agent(char *word, u64 *id)
-{
-	if (*word == '/')
-		unescape(word);
-	else if (!is_name(word))
-		return -EINVAL;
-	return gdl_agent_find_name(word, id);
-}
-
-/* An agent, by its id, of which there may be none, or by its name. */
-static int parse_agent(char *word, u64 *id)
-{
-	if (parse_short(word, id))
-		return 0;
-	return isdigit(word[0]) ? parse_u64(word, id) : find_agent(word, id);
-}
-
 static int cmd_create_agent(struct gdl_reply *reply, int argc, char **argv)
 {
 	u64 id, limit = GDL_UNLIMITED;
-	int ret = parse_u64(argv[1], &id);
+	int ret = gdl_word_u64(argv[1], &id);
 
 	if (!ret && argc > 2)
-		ret = parse_limit(argv[2], &limit);
-	if (!ret && argc > 3 && !is_name(argv[3]))
+		ret = gdl_word_limit(argv[2], &limit);
+	if (!ret && argc > 3 && !gdl_word_is_name(argv[3]))
 		ret = -EINVAL;
 	return ret ?: gdl_agent_create(id, limit, argc > 3 ? argv[3] : NULL);
 }
@@ -173,9 +31,9 @@ static int cmd_name(struct gdl_reply *reply, int argc, char **argv)
 {
 	bool drop = !strcmp(argv[2], "-");
 	u64 id;
-	int ret = parse_agent(argv[1], &id);
+	int ret = gdl_word_agent(argv[1], &id);
 
-	if (!ret && !drop && !is_name(argv[2]))
+	if (!ret && !drop && !gdl_word_is_name(argv[2]))
 		ret = -EINVAL;
 	return ret ?: gdl_agent_rename(id, drop ? NULL : argv[2]);
 }
@@ -183,7 +41,7 @@ static int cmd_name(struct gdl_reply *reply, int argc, char **argv)
 static int cmd_remove_agent(struct gdl_reply *reply, int argc, char **argv)
 {
 	u64 id;
-	int ret = parse_agent(argv[1], &id);
+	int ret = gdl_word_agent(argv[1], &id);
 
 	return ret ?: gdl_agent_remove(id);
 }
@@ -205,7 +63,7 @@ static int reset_agent(u64 id)
 static int cmd_reset_agent(struct gdl_reply *reply, int argc, char **argv)
 {
 	u64 id;
-	int ret = parse_agent(argv[1], &id);
+	int ret = gdl_word_agent(argv[1], &id);
 
 	return ret ?: reset_agent(id);
 }
@@ -213,15 +71,15 @@ static int cmd_reset_agent(struct gdl_reply *reply, int argc, char **argv)
 static int set_quota(int argc, char **argv)
 {
 	u64 id, limit, device;
-	int ret = parse_agent(argv[0], &id);
+	int ret = gdl_word_agent(argv[0], &id);
 
 	if (!ret)
-		ret = parse_limit(argv[1], &limit);
+		ret = gdl_word_limit(argv[1], &limit);
 	if (ret)
 		return ret;
 	if (argc < 3 || !strcmp(argv[2], "all"))
 		return gdl_agent_set_quota(id, limit);
-	ret = parse_u64(argv[2], &device);
+	ret = gdl_word_u64(argv[2], &device);
 	return ret ?: gdl_agent_set_device_quota(id, limit, device);
 }
 
@@ -233,10 +91,10 @@ static int cmd_set_quota(struct gdl_reply *reply, int argc, char **argv)
 static int cmd_set_capacity(struct gdl_reply *reply, int argc, char **argv)
 {
 	u64 device, limit;
-	int ret = parse_u64(argv[1], &device);
+	int ret = gdl_word_u64(argv[1], &device);
 
 	if (!ret)
-		ret = parse_limit(argv[2], &limit);
+		ret = gdl_word_limit(argv[2], &limit);
 	return ret ?: gdl_device_set_capacity(device, limit);
 }
 
@@ -248,14 +106,14 @@ static struct gdl_ledger *ledger_of(struct gdl_reply *reply)
 static int cmd_allocate(struct gdl_reply *reply, int argc, char **argv)
 {
 	u64 agent, size, device, id;
-	int ret = parse_agent(argv[1], &agent);
+	int ret = gdl_word_agent(argv[1], &agent);
 
 	if (!ret)
-		ret = parse_bytes(argv[2], &size);
+		ret = gdl_word_bytes(argv[2], &size);
 	if (!ret && !size)
 		ret = -EINVAL;
 	if (!ret)
-		ret = parse_u64(argv[3], &device);
+		ret = gdl_word_u64(argv[3], &device);
 	if (!ret)
 		ret = gdl_ledger_allocate(agent, size, device, ledger_of(reply), &id);
 	if (!ret)
@@ -266,7 +124,7 @@ static int cmd_allocate(struct gdl_reply *reply, int argc, char **argv)
 static int cmd_free(struct gdl_reply *reply, int argc, char **argv)
 {
 	u64 id;
-	int ret = parse_u64(argv[1], &id);
+	int ret = gdl_word_u64(argv[1], &id);
 
 	return ret ?: gdl_ledger_free(id, NULL);
 }
@@ -276,12 +134,12 @@ static int parse_target(char *word, const char **path, u64 *pid)
 {
 	*path = NULL;
 	if (!strncmp(word, "cgroup:", 7) && word[7]) {
-		unescape(word + 7);
+		gdl_word_unescape(word + 7);
 		*path = word + 7;
 		return 0;
 	}
 	if (!strncmp(word, "pid:", 4))
-		return parse_u64(word + 4, pid);
+		return gdl_word_u64(word + 4, pid);
 	return -EINVAL;
 }
 
@@ -290,7 +148,7 @@ static int cmd_bind(struct gdl_reply *reply, int argc, char **argv)
 	bool later = argc > 3 && !strcmp(argv[3], "later");
 	const char *path;
 	u64 agent, pid;
-	int ret = parse_agent(argv[1], &agent);
+	int ret = gdl_word_agent(argv[1], &agent);
 
 	if (!ret)
 		ret = parse_target(argv[2], &path, &pid);
@@ -305,7 +163,7 @@ static int cmd_unbind(struct gdl_reply *reply, int argc, char **argv)
 {
 	const char *path;
 	u64 agent, pid;
-	int ret = parse_agent(argv[1], &agent);
+	int ret = gdl_word_agent(argv[1], &agent);
 
 	if (!ret)
 		ret = parse_target(argv[2], &path, &pid);
@@ -320,16 +178,16 @@ static int cmd_template(struct gdl_reply *reply, int argc, char **argv)
 	int ret = 0;
 
 	if (argc > 2)
-		ret = parse_limit(argv[2], &limit);
+		ret = gdl_word_limit(argv[2], &limit);
 	if (ret)
 		return ret;
-	unescape(argv[1]);
+	gdl_word_unescape(argv[1]);
 	return gdl_template_set(argv[1], limit);
 }
 
 static int cmd_remove_template(struct gdl_reply *reply, int argc, char **argv)
 {
-	unescape(argv[1]);
+	gdl_word_unescape(argv[1]);
 	return gdl_template_remove(argv[1]);
 }
 
@@ -342,9 +200,9 @@ static struct gdl_lock_owner *owner_of(const struct gdl_reply *reply)
 /* BUFFER AGENT */
 static int parse_claim(char **argv, u64 *buffer, u64 *agent)
 {
-	int ret = parse_u64(argv[1], buffer);
+	int ret = gdl_word_u64(argv[1], buffer);
 
-	return ret ?: parse_agent(argv[2], agent);
+	return ret ?: gdl_word_agent(argv[2], agent);
 }
 
 static int cmd_lock(struct gdl_reply *reply, int argc, char **argv)
@@ -360,7 +218,7 @@ static int cmd_lock(struct gdl_reply *reply, int argc, char **argv)
 	if (mode < 0)
 		return -EINVAL;
 	if (argc > 4 && strcmp(argv[4], "nowait"))
-		ret = parse_u64(argv[4], &timeout);
+		ret = gdl_word_u64(argv[4], &timeout);
 	return ret ?: gdl_lock(buffer, agent, owner_of(reply), mode, nowait, timeout);
 }
 
@@ -381,14 +239,14 @@ static int parse_range(char *word, u64 *start, u64 *last)
 	int ret;
 
 	*end = '\0';
-	ret = parse_u64(word, start);
+	ret = gdl_word_u64(word, start);
 	*end = sign;
 	if (!ret && sign == '-') {
-		ret = parse_u64(end + 1, last);
+		ret = gdl_word_u64(end + 1, last);
 		return ret ?: (*last < *start ? -EINVAL : 0);
 	}
 	if (!ret && sign == '+')
-		ret = parse_bytes(end + 1, &size);
+		ret = gdl_word_bytes(end + 1, &size);
 	if (ret)
 		return ret;
 	if (!size)
@@ -425,7 +283,7 @@ static int parse_perm_target(char *word, struct perm_target *target)
 {
 	target->is_buffer = !strncmp(word, "buf=", 4);
 	if (target->is_buffer)
-		return parse_u64(word + 4, &target->buffer);
+		return gdl_word_u64(word + 4, &target->buffer);
 	return parse_range(word, &target->start, &target->last);
 }
 
@@ -443,7 +301,7 @@ static int change_perm(char *agent_word, char *target_word,
 	struct perm_target target;
 	unsigned int mode;
 	u64 agent;
-	int ret = parse_agent(agent_word, &agent);
+	int ret = gdl_word_agent(agent_word, &agent);
 
 	if (!ret)
 		ret = parse_perm_target(target_word, &target);
@@ -468,7 +326,7 @@ static int cmd_revoke(struct gdl_reply *reply, int argc, char **argv)
 {
 	struct perm_target target;
 	u64 agent;
-	int ret = parse_agent(argv[1], &agent);
+	int ret = gdl_word_agent(argv[1], &agent);
 
 	if (ret)
 		return ret;
@@ -495,7 +353,7 @@ static int cmd_check(struct gdl_reply *reply, int argc, char **argv)
 	struct perm_target target;
 	unsigned int mode;
 	u64 agent;
-	int ret = parse_agent(argv[1], &agent);
+	int ret = gdl_word_agent(argv[1], &agent);
 
 	if (!ret)
 		ret = parse_perm_target(argv[2], &target);
@@ -513,10 +371,10 @@ static int cmd_check(struct gdl_reply *reply, int argc, char **argv)
 static int cmd_create_context(struct gdl_reply *reply, int argc, char **argv)
 {
 	u64 agent, device, id;
-	int ret = parse_agent(argv[1], &agent);
+	int ret = gdl_word_agent(argv[1], &agent);
 
 	if (!ret)
-		ret = parse_u64(argv[2], &device);
+		ret = gdl_word_u64(argv[2], &device);
 	if (!ret)
 		ret = gdl_context_declare(agent, device, &id);
 	if (!ret && reply->holdings) {
@@ -532,7 +390,7 @@ static int cmd_create_context(struct gdl_reply *reply, int argc, char **argv)
 static int cmd_destroy_context(struct gdl_reply *reply, int argc, char **argv)
 {
 	u64 id;
-	int ret = parse_u64(argv[1], &id);
+	int ret = gdl_word_u64(argv[1], &id);
 
 	if (!ret)
 		ret = gdl_context_destroy(id);
@@ -544,10 +402,10 @@ static int cmd_destroy_context(struct gdl_reply *reply, int argc, char **argv)
 static int cmd_switch_context(struct gdl_reply *reply, int argc, char **argv)
 {
 	u64 device, id;
-	int ret = parse_u64(argv[1], &device);
+	int ret = gdl_word_u64(argv[1], &device);
 
 	if (!ret)
-		ret = parse_u64(argv[2], &id);
+		ret = gdl_word_u64(argv[2], &id);
 	return ret ?: gdl_context_switch(device, id);
 }
 
@@ -572,12 +430,12 @@ static int cmd_report(struct gdl_reply *reply, int argc, char **argv)
 {
 	struct list_head *owner = reply->holdings ? &reply->holdings->reports : NULL;
 	u64 pid, device, bytes, id;
-	int ret = parse_u64(argv[1], &pid);
+	int ret = gdl_word_u64(argv[1], &pid);
 
 	if (!ret)
-		ret = parse_u64(argv[2], &device);
+		ret = gdl_word_u64(argv[2], &device);
 	if (!ret)
-		ret = parse_bytes(argv[3], &bytes);
+		ret = gdl_word_bytes(argv[3], &bytes);
 	if (!ret)
 		ret = gdl_report(owner, pid, device, bytes, &id);
 	if (!ret)
@@ -683,30 +541,30 @@ static int try_word(const char *kind, char *word)
 	if (is_choice(kind, word) && !isupper(*word))
 		return 0;
 	/* All its words are choices: what may be chosen has capitals. */
-	if (!kind[strcspn(kind, CAPITALS)])
+	if (!kind[strcspn(kind, GDL_CAPITALS)])
 		return -EINVAL;
 	if (!strcmp(kind, "AGENT") && !isdigit(*word))
-		return *word == '/' || is_name(word) ? 0 : -EINVAL;
+		return *word == '/' || gdl_word_is_name(word) ? 0 : -EINVAL;
 	if (!strncmp(kind, "NAME", 4))
-		return is_name(word) ? 0 : -EINVAL;
+		return gdl_word_is_name(word) ? 0 : -EINVAL;
 	if (!strcmp(kind, "PATTERN"))
 		return *word == '/' || *word == '*' ? 0 : -EINVAL;
 	if (!strcmp(kind, "MODE"))
 		return is_choice("r|w|rw|-", word) ? 0 : -EINVAL;
 	if (!strcmp(kind, "QUOTA"))
-		return parse_limit(word, &number);
+		return gdl_word_limit(word, &number);
 	if (!strcmp(kind, "RANGE|buf=ID"))
 		return parse_perm_target(word, &target);
 	if (!strncmp(kind, "BYTES", 5))
-		return parse_bytes(word, &number);
+		return gdl_word_bytes(word, &number);
 	if (!strcmp(kind, "SIZE")) {
-		ret = parse_bytes(word, &number);
+		ret = gdl_word_bytes(word, &number);
 		return ret ?: number ? 0 : -EINVAL;
 	}
 	if (strncmp(kind, "cgroup:", 7))
-		return parse_u64(word, &number);
+		return gdl_word_u64(word, &number);
 	if (!strncmp(word, "pid:", 4))
-		return parse_u64(word + 4, &number);
+		return gdl_word_u64(word + 4, &number);
 	return !strncmp(word, "cgroup:", 7) && word[7] ? 0 : -EINVAL;
 }
 

@@ -30,6 +30,17 @@ void gdl_explain_word(struct gdl_reply *reply, const char *word, const char *wha
 void gdl_explain_usage(struct gdl_reply *reply, const struct gdl_failed *failed);
 void gdl_explain(struct gdl_reply *reply, int error, const struct gdl_failed *failed);
 
+/* word.c: the words of commands */
+
+#define GDL_CAPITALS	"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+int gdl_word_u64(const char *word, u64 *value);
+int gdl_word_bytes(char *word, u64 *bytes);
+int gdl_word_limit(char *word, u64 *limit);
+void gdl_word_unescape(char *word);
+bool gdl_word_is_name(const char *word);
+int gdl_word_agent(char *word, u64 *id);
+
 /* command.c: the grammar of the writable files */
 
 #define GDL_WORDS_MAX	6		/* in a line */
