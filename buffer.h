@@ -211,6 +211,12 @@ int gdl_report(struct list_head *owner, u64 nr, u64 device_id, u64 bytes, u64 *i
 void gdl_reports_drop(struct list_head *owner);
 bool gdl_report_is_stale(const struct gdl_buffer *b);
 
+/* exporter.c: the names of exporters */
+
+const char *gdl_exporter_name(u8 exporter);
+void gdl_exporters_forget(void);
+u8 gdl_exporter_of(const struct gdl_buffer *b, const char *name);
+
 /* object.c: the GEM objects and dma-bufs behind buffers */
 
 /* An export that has begun. */
@@ -220,8 +226,6 @@ struct gdl_export {
 	bool again;			/* there is another dma-buf of it already */
 };
 
-const char *gdl_exporter_name(u8 exporter);
-void gdl_exporters_forget(void);
 struct gdl_buffer *gdl_gem_lookup(const void *gem);
 struct gdl_buffer *gdl_gem_claim(const struct drm_device *drm,
 				 const struct drm_gem_object *gem, u64 size,
