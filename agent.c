@@ -257,19 +257,7 @@ void gdl_agent_exit(void)
 }
 
 /**
- * gdl_agent_lookup() - find an agent
- * @id: its id
- *
- * Context: Caller holds rcu_read_lock() or gdl_agent_mutex.
- * Return: The agent or NULL.
- */
-struct gdl_agent *gdl_agent_lookup(u64 id)
-{
-	return xa_load(&agents, id);
-}
-
-/**
- * gdl_agent_lookup_rcu() - find an agent, as fast as can be
+ * gdl_agent_lookup() - find an agent, as fast as can be
  * @id: its id
  *
  * It is a third of a whole check, so it is not xa_load(), whose cost rises with the
@@ -278,9 +266,22 @@ struct gdl_agent *gdl_agent_lookup(u64 id)
  * Context: Any. Caller holds rcu_read_lock(). Takes no lock, writes nothing.
  * Return: The agent or NULL.
  */
-struct gdl_agent *gdl_agent_lookup_rcu(u64 id)
+struct gdl_agent *gdl_agent_lookup(u64 id)
 {
 	return rhashtable_lookup(&agents_hash, &id, agent_params);
+}
+
+/**
+ * gdl_agent_lookup_locked() - find an agent that stays as long as the mutex is held
+ * @id: its id
+ *
+ * Context: Caller holds gdl_agent_mutex.
+ * Return: The agent or NULL.
+ */
+struct gdl_agent *gdl_agent_lookup_locked(u64 id)
+{
+	lockdep_assert_held(&gdl_agent_mutex);
+	return xa_load(&agents, id);
 }
 
 /**
@@ -306,7 +307,7 @@ static int agent_create_locked(u64 id, u64 limit, const char *name)
 	lockdep_assert_held(&gdl_agent_mutex);
 	if (gdl_id_is_template(id))
 		return -EINVAL;
-	if (gdl_agent_lookup(id))
+	if (gdl_agent_lookup_locked(id))
 		return -EEXIST;
 	if (gdl_agents_full())
 		return -ENOSPC;
@@ -332,13 +333,13 @@ static int agent_create_locked(u64 id, u64 limit, const char *name)
  */
 struct gdl_agent *gdl_agent_lookup_or_create(u64 id)
 {
-	struct gdl_agent *agent = gdl_agent_lookup(id);
+	struct gdl_agent *agent = gdl_agent_lookup_locked(id);
 	int ret;
 
 	if (agent)
 		return agent;
 	ret = agent_create_locked(id, GDL_UNLIMITED, NULL);
-	return ret ? ERR_PTR(ret) : gdl_agent_lookup(id);
+	return ret ? ERR_PTR(ret) : gdl_agent_lookup_locked(id);
 }
 
 /**
@@ -375,7 +376,7 @@ int gdl_agent_rename(u64 id, const char *name)
 	int ret = -ENOENT;
 
 	mutex_lock(&gdl_agent_mutex);
-	agent = gdl_agent_lookup(id);
+	agent = gdl_agent_lookup_locked(id);
 	if (agent)
 		ret = gdl_agent_set_name(agent, name);
 	mutex_unlock(&gdl_agent_mutex);
@@ -397,7 +398,7 @@ int gdl_agent_set_quota(u64 id, u64 limit)
 	int ret = 0;
 
 	mutex_lock(&gdl_agent_mutex);
-	agent = gdl_agent_lookup(id);
+	agent = gdl_agent_lookup_locked(id);
 	if (agent)
 		WRITE_ONCE(agent->quota.limit, limit);
 	else

@@ -185,7 +185,7 @@ int gdl_agent_init(void);
 void gdl_agent_exit(void);
 void gdl_agent_reap(void);
 struct gdl_agent *gdl_agent_lookup(u64 id);
-struct gdl_agent *gdl_agent_lookup_rcu(u64 id);
+struct gdl_agent *gdl_agent_lookup_locked(u64 id);
 struct gdl_agent *gdl_agent_next(u64 id);
 struct gdl_agent *gdl_agent_lookup_or_create(u64 id);
 struct gdl_agent *gdl_agent_alloc(u64 id, u64 limit, gfp_t gfp);

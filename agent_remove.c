@@ -68,7 +68,7 @@ int gdl_agent_remove(u64 id)
 	if (id == gdl_host.id)
 		return -EINVAL;
 	mutex_lock(&gdl_agent_mutex);
-	agent = gdl_agent_lookup(id);
+	agent = gdl_agent_lookup_locked(id);
 	if (agent)
 		gdl_agents_remove(&agent, 1);
 	mutex_unlock(&gdl_agent_mutex);

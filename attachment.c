@@ -90,7 +90,7 @@ static bool attachment_remove(struct gdl_attachment *a)
 	if (!tree_erase(a))
 		return false;
 	/* An importer may detach without having unmapped. */
-	gdl_lock_dma_detach(a);
+	gdl_dma_hold_detach(a);
 	b = gdl_buffer_lookup(a->buffer_id);
 	if (b)
 		atomic_dec(&b->attachments);
@@ -268,7 +268,7 @@ static int check_locked(const struct gdl_buffer *b,
 {
 	if (!READ_ONCE(b->locked))
 		return 0;
-	return gdl_lock_check(b->id, agent, mode, use, enforce);
+	return gdl_dma_hold_check(b->id, agent, mode, use, enforce);
 }
 
 static int check_attach(const struct gdl_buffer *b, struct gdl_agent *agent,
@@ -341,7 +341,7 @@ static struct gdl_agent *or_host(struct gdl_agent *agent)
 static int hold(struct gdl_attachment *a, struct gdl_agent *agent,
 		enum dma_data_direction direction, bool enforce)
 {
-	int ret = gdl_lock_dma_begin(a, agent, mode_of(direction), enforce);
+	int ret = gdl_dma_hold_begin(a, agent, mode_of(direction), enforce);
 
 	if (ret && ret != -ENOENT)
 		return ret;
@@ -461,7 +461,7 @@ void gdl_attachment_unmap(const void *attach,
 	/* A mapping from before the attachment was seen was not counted. */
 	if (a && atomic_add_unless(&a->mapped[direction], -1, 0)) {
 		trace_gdl_unmap(a, direction);
-		gdl_lock_dma_end(a, mode_of(direction));
+		gdl_dma_hold_end(a, mode_of(direction));
 	}
 	rcu_read_unlock();
 }
@@ -641,7 +641,7 @@ static int replace(struct gdl_buffer *b, struct gdl_attachment *old, struct gdl_
 	}
 	ret = publish(b, a);
 	if (ret)
-		gdl_lock_dma_detach(a);
+		gdl_dma_hold_detach(a);
 	return ret;
 }
 

@@ -438,7 +438,7 @@ int gdl_bind_cgroup(u64 agent_id, const char *path, bool later)
 	if (!ret) {
 		mutex_lock(&gdl_agent_mutex);
 		if (!later || !is_bound_to(agent_id, p->absolute))
-			ret = bind_cgroup(gdl_agent_lookup(agent_id), path, p);
+			ret = bind_cgroup(gdl_agent_lookup_locked(agent_id), path, p);
 		mutex_unlock(&gdl_agent_mutex);
 	}
 	kfree(p);
@@ -506,7 +506,7 @@ int gdl_bind_pid(u64 agent_id, u64 nr)
 	if (!pid)
 		return -ENOENT;
 	mutex_lock(&gdl_agent_mutex);
-	ret = bind_pid(gdl_agent_lookup(agent_id), pid);
+	ret = bind_pid(gdl_agent_lookup_locked(agent_id), pid);
 	mutex_unlock(&gdl_agent_mutex);
 	put_pid(pid);
 	return ret;

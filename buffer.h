@@ -46,7 +46,7 @@ int gdl_id_give(struct gdl_buffer *b);
 void gdl_id_show(struct gdl_buffer *b);
 bool gdl_id_take(struct gdl_buffer *b);
 bool gdl_id_held(const struct gdl_buffer *b);
-struct gdl_buffer *gdl_id_find(u64 id);
+struct gdl_buffer *gdl_id_lookup(u64 id);
 struct gdl_buffer *gdl_id_next(u64 id, bool locked);
 u64 gdl_id_last(void);
 struct gdl_buffer *gdl_buffer_lookup(u64 id);

@@ -9,7 +9,8 @@
  * but not while it is the newest: the next ids go there.
  *
  * The tree's lock is that of the chunks, and of more; see gpu_dma_lock.h. Readers
- * need RCU only.
+ * need RCU only. gdl_id_lookup() and gdl_id_next() find all that has an id, gdl_buffer_lookup()
+ * and gdl_buffer_next() what has a kernel object behind it as well: only that is shown.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -169,13 +170,13 @@ bool gdl_id_held(const struct gdl_buffer *b)
 }
 
 /**
- * gdl_id_find() - find a buffer by its id
+ * gdl_id_lookup() - find a buffer by its id
  * @id: the id
  *
  * Context: Caller holds rcu_read_lock() or the lock of gdl_buffers.
  * Return: The buffer, which may have no kernel object yet, or NULL.
  */
-struct gdl_buffer *gdl_id_find(u64 id)
+struct gdl_buffer *gdl_id_lookup(u64 id)
 {
 	struct gdl_id_chunk *chunk = xa_load(&gdl_buffers, id / CHUNK_IDS);
 
@@ -194,7 +195,7 @@ struct gdl_buffer *gdl_id_find(u64 id)
  */
 struct gdl_buffer *gdl_buffer_lookup(u64 id)
 {
-	struct gdl_buffer *b = gdl_id_find(id);
+	struct gdl_buffer *b = gdl_id_lookup(id);
 
 	return b && atomic_read(&b->live) ? b : NULL;
 }

@@ -148,7 +148,7 @@ void gdl_lock_settle(struct gdl_buffer_lock *lock)
 		first = lock->gone ? NULL : gdl_waiter_first(lock);
 	} while (first && try_grant(lock, first));
 	note_mode(lock);
-	gdl_lock_put(lock);
+	gdl_lock_table_put(lock);
 }
 
 static bool other_upgrades(const struct gdl_buffer_lock *lock,
@@ -211,7 +211,7 @@ static int queue(struct gdl_buffer_lock *lock, struct gdl_claim *c, bool upgrade
 		gdl_waiter_add_at(lock, c, place);
 	else
 		gdl_waiter_add(lock, c, upgrade);
-	if (!gdl_lock_closes_cycle(c))
+	if (!gdl_lock_graph_closes_cycle(c))
 		return -EINPROGRESS;
 	gdl_waiter_leave(c);
 	return -EDEADLK;
@@ -253,8 +253,8 @@ int gdl_lock_begin(struct gdl_claim *c, u64 buffer_id, struct gdl_sleeper *sleep
 	spin_lock_bh(&gdl_lock_lock);
 	if (stopping)
 		goto out;
-	lock = gdl_lock_get(buffer_id, GFP_ATOMIC | __GFP_NOWARN |
-			    (c->owner->id ? __GFP_ACCOUNT : 0), &ret);
+	lock = gdl_lock_table_get(buffer_id, GFP_ATOMIC | __GFP_NOWARN |
+				  (c->owner->id ? __GFP_ACCOUNT : 0), &ret);
 	if (!lock)
 		goto out;
 	ret = lock_or_wait(lock, c, sleeper, place);
@@ -369,7 +369,7 @@ int gdl_lock(u64 buffer_id, u64 agent_id, struct gdl_lock_owner *owner,
 static int unlock_locked(u64 buffer_id, const struct gdl_agent *agent,
 			 const struct gdl_lock_owner *owner)
 {
-	struct gdl_buffer_lock *lock = gdl_lock_find(buffer_id);
+	struct gdl_buffer_lock *lock = gdl_lock_table_find(buffer_id);
 	struct gdl_claim *held;
 
 	held = lock ? gdl_holder_find(lock, owner, agent) : NULL;
@@ -426,7 +426,7 @@ static bool lock_dissolve(struct gdl_buffer_lock *lock)
 			break;
 		gdl_holder_drop(c);
 	}
-	gdl_lock_put(lock);
+	gdl_lock_table_put(lock);
 	return i == BATCH;
 }
 
@@ -443,7 +443,7 @@ void gdl_lock_buffer_gone(u64 buffer_id)
 
 	do {
 		spin_lock_bh(&gdl_lock_lock);
-		lock = gdl_lock_find(buffer_id);
+		lock = gdl_lock_table_find(buffer_id);
 		more = lock && lock_dissolve(lock);
 		spin_unlock_bh(&gdl_lock_lock);
 	} while (more);
@@ -521,7 +521,7 @@ static void change_each(bool (*change)(struct gdl_buffer_lock *lock,
 		if (b) {
 			id = b->id;
 			spin_lock_bh(&gdl_lock_lock);
-			lock = gdl_lock_find(id);
+			lock = gdl_lock_table_find(id);
 			if (!lock || !change(lock, agent))
 				id++;
 			spin_unlock_bh(&gdl_lock_lock);

@@ -148,7 +148,7 @@ static int lock(struct gdl_open *open, struct gpu_dma_lock_lock *asked, bool in_
 		.lease_ms = &asked->lease_ms,
 	};
 
-	return gdl_lock_file(&ask);
+	return gdl_lock_file_lock(&ask);
 }
 
 static int lock_dmabuf(struct gdl_open *open, struct gpu_dma_lock_lock *asked)
@@ -191,11 +191,11 @@ static int ioctl_unlock(struct file *file, void *arg)
 	    (by_id ? asked->fd : asked->id))
 		return -EINVAL;
 	if (by_id)
-		return gdl_unlock_file(&open->holdings->owner, asked->id);
+		return gdl_lock_file_unlock(&open->holdings->owner, asked->id);
 	ret = find_dmabuf(asked->fd, &dmabuf, &asked->id);
 	if (ret)
 		return ret;
-	ret = gdl_unlock_file(&open->holdings->owner, asked->id);
+	ret = gdl_lock_file_unlock(&open->holdings->owner, asked->id);
 	dma_buf_put(dmabuf);
 	return ret;
 }
@@ -227,7 +227,7 @@ static void undo_lock(struct file *file, void *arg)
 	struct gdl_open *open = file->private_data;
 	struct gpu_dma_lock_lock *asked = arg;
 
-	gdl_unlock_file(&open->holdings->owner, asked->id);
+	gdl_lock_file_unlock(&open->holdings->owner, asked->id);
 }
 
 /* Any of the structures; all begin with their size. */
@@ -284,7 +284,7 @@ static int run(const struct operation *op, struct file *file, void __user *user)
 	if (ret)
 		return ret;
 	if (op->run != ioctl_lock)
-		gdl_lock_file_forget(&open->waits);
+		gdl_kept_waits_forget(&open->waits);
 	ret = op->run(file, &arg);
 	if (ret || !op->answers)
 		return ret;
@@ -311,7 +311,7 @@ static long chardev_ioctl(struct file *file, unsigned int cmd, unsigned long use
 static const struct gdl_agent *poller(u64 seen_agent)
 {
 	if (current->flags & PF_KTHREAD)
-		return gdl_agent_lookup_rcu(seen_agent);
+		return gdl_agent_lookup(seen_agent);
 	return gdl_agent_of(current);
 }
 
@@ -349,7 +349,7 @@ static int chardev_open(struct inode *inode, struct file *file)
 		kfree(open);
 		return -ENOMEM;
 	}
-	gdl_lock_file_init(&open->waits);
+	gdl_kept_waits_init(&open->waits);
 	gdl_watch_begin(&open->watch);
 	rcu_read_lock();
 	self_seen(open, gdl_agent_of(current));
@@ -363,7 +363,7 @@ static int chardev_release(struct inode *inode, struct file *file)
 	struct gdl_open *open = file->private_data;
 
 	gdl_watch_end(&open->watch);
-	gdl_lock_file_exit(&open->waits);
+	gdl_kept_waits_exit(&open->waits);
 	gdl_holdings_free(open->holdings);
 	kfree(open);
 	return 0;

@@ -372,7 +372,7 @@ static bool any_other(const struct rb_root *held, const struct gdl_agent *agent)
 }
 
 /**
- * gdl_held_by_other() - does what others hold exclude a claim?
+ * gdl_holder_excludes() - does what others hold exclude a claim?
  * @lock: the lock
  * @hold: others' locks, or mappings
  * @agent: the agent that claims the buffer
@@ -381,8 +381,8 @@ static bool any_other(const struct rb_root *held, const struct gdl_agent *agent)
  * Context: Caller holds gdl_lock_lock.
  * Return: Whether one is another agent's, and it or @mode is exclusive.
  */
-bool gdl_held_by_other(const struct gdl_buffer_lock *lock, enum gdl_hold hold,
-		       const struct gdl_agent *agent, enum gdl_lock_mode mode)
+bool gdl_holder_excludes(const struct gdl_buffer_lock *lock, enum gdl_hold hold,
+			 const struct gdl_agent *agent, enum gdl_lock_mode mode)
 {
 	lockdep_assert_held(&gdl_lock_lock);
 	return any_other(&lock->held[hold][GDL_LOCK_EXCLUSIVE], agent) ||
@@ -428,7 +428,7 @@ bool gdl_claim_conflicts(const struct gdl_buffer_lock *lock, const struct gdl_cl
 	lockdep_assert_held(&gdl_lock_lock);
 	return any_other_owner(&held[GDL_LOCK_EXCLUSIVE], c) ||
 	       (mode == GDL_LOCK_EXCLUSIVE && any_other_owner(&held[GDL_LOCK_SHARED], c)) ||
-	       gdl_held_by_other(lock, GDL_HOLD_DMA, c->agent, mode);
+	       gdl_holder_excludes(lock, GDL_HOLD_DMA, c->agent, mode);
 }
 
 /* Between those of a lower order and those of a higher one. */

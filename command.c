@@ -51,7 +51,7 @@ static int reset_agent(u64 id)
 	struct gdl_agent *agent;
 
 	rcu_read_lock();
-	agent = gdl_agent_lookup_rcu(id);
+	agent = gdl_agent_lookup(id);
 	if (agent) {
 		gdl_agent_reset(agent);
 		gdl_regions_reset(agent);

@@ -27,7 +27,7 @@ static int deny(u64 buffer_id, struct gdl_agent *agent, const char *use,
 }
 
 /**
- * gdl_lock_check() - may an agent use a buffer, as far as locks go?
+ * gdl_dma_hold_check() - may an agent use a buffer, as far as locks go?
  * @buffer_id: the buffer
  * @agent: the agent
  * @mode: what the use needs: exclusive if it writes, else shared
@@ -37,15 +37,15 @@ static int deny(u64 buffer_id, struct gdl_agent *agent, const char *use,
  * Context: Any but hard interrupt. Caller holds rcu_read_lock(). Does not sleep.
  * Return: 0, or -EBUSY: another agent's lock forbids it.
  */
-int gdl_lock_check(u64 buffer_id, struct gdl_agent *agent,
-		   enum gdl_lock_mode mode, const char *use, bool enforce)
+int gdl_dma_hold_check(u64 buffer_id, struct gdl_agent *agent,
+		       enum gdl_lock_mode mode, const char *use, bool enforce)
 {
 	struct gdl_buffer_lock *lock;
 	int ret = 0;
 
 	spin_lock_bh(&gdl_lock_lock);
-	lock = gdl_lock_find(buffer_id);
-	if (lock && gdl_held_by_other(lock, GDL_HOLD_LOCK, agent, mode))
+	lock = gdl_lock_table_find(buffer_id);
+	if (lock && gdl_holder_excludes(lock, GDL_HOLD_LOCK, agent, mode))
 		ret = deny(buffer_id, agent, use, enforce);
 	spin_unlock_bh(&gdl_lock_lock);
 	return ret;
@@ -54,7 +54,7 @@ int gdl_lock_check(u64 buffer_id, struct gdl_agent *agent,
 static int check_map(const struct gdl_buffer_lock *lock, struct gdl_agent *agent,
 		     enum gdl_lock_mode mode, bool enforce)
 {
-	if (!gdl_held_by_other(lock, GDL_HOLD_LOCK, agent, mode))
+	if (!gdl_holder_excludes(lock, GDL_HOLD_LOCK, agent, mode))
 		return 0;
 	return deny(lock->buffer_id, agent, "map", enforce);
 }
@@ -96,27 +96,27 @@ static int dma_begin_locked(struct gdl_attachment *a, struct gdl_agent *agent,
 		c->mappings += !ret;
 		return ret;
 	}
-	lock = gdl_lock_get(a->buffer_id, GFP_ATOMIC | __GFP_NOWARN, &ret);
+	lock = gdl_lock_table_get(a->buffer_id, GFP_ATOMIC | __GFP_NOWARN, &ret);
 	if (!lock)
 		return ret;
 	ret = hold(lock, a, agent, mode, enforce);
-	gdl_lock_put(lock);
+	gdl_lock_table_put(lock);
 	return ret;
 }
 
 /**
- * gdl_lock_dma_begin() - an attachment is about to be mapped: it holds the buffer
+ * gdl_dma_hold_begin() - an attachment is about to be mapped: it holds the buffer
  * @a: the attachment
  * @agent: the agent that maps it
  * @mode: exclusive if the device may write, else shared
  * @enforce: refuse it if another agent's lock forbids it, or the agent has too many
  *	mappings; else that is only counted, and a lock traced
  *
- * Context: As gdl_lock_check().
+ * Context: As gdl_dma_hold_check().
  * Return: 0, -EBUSY or -EDQUOT it is refused, -ENOMEM or -ENOENT (the buffer is not
  * known, or the attachment gone): it does not hold the buffer; the latter is counted.
  */
-int gdl_lock_dma_begin(struct gdl_attachment *a, struct gdl_agent *agent,
+int gdl_dma_hold_begin(struct gdl_attachment *a, struct gdl_agent *agent,
 		       enum gdl_lock_mode mode, bool enforce)
 {
 	int ret;
@@ -138,13 +138,13 @@ static void release(struct gdl_claim *c)
 }
 
 /**
- * gdl_lock_dma_end() - a mapping of an attachment ends
+ * gdl_dma_hold_end() - a mapping of an attachment ends
  * @a: the attachment
- * @mode: as given to gdl_lock_dma_begin()
+ * @mode: as given to gdl_dma_hold_begin()
  *
- * Context: As gdl_lock_check().
+ * Context: As gdl_dma_hold_check().
  */
-void gdl_lock_dma_end(struct gdl_attachment *a, enum gdl_lock_mode mode)
+void gdl_dma_hold_end(struct gdl_attachment *a, enum gdl_lock_mode mode)
 {
 	struct gdl_claim *c;
 
@@ -156,12 +156,12 @@ void gdl_lock_dma_end(struct gdl_attachment *a, enum gdl_lock_mode mode)
 }
 
 /**
- * gdl_lock_dma_detach() - an attachment goes, and with it all its mappings
+ * gdl_dma_hold_detach() - an attachment goes, and with it all its mappings
  * @a: the attachment; freed after a grace period
  *
- * Context: As gdl_lock_check().
+ * Context: As gdl_dma_hold_check().
  */
-void gdl_lock_dma_detach(struct gdl_attachment *a)
+void gdl_dma_hold_detach(struct gdl_attachment *a)
 {
 	enum gdl_lock_mode mode;
 

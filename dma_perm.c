@@ -65,7 +65,7 @@ int gpu_dma_lock_check(u64 agent_id, u64 addr, u64 size, unsigned int mode)
 		return -ERANGE;
 	gdl_stat_inc(GDL_STAT_DMA_CHECKS);
 	rcu_read_lock();
-	agent = gdl_agent_lookup_rcu(agent_id);
+	agent = gdl_agent_lookup(agent_id);
 	if (agent)
 		ret = gdl_ranges_allow(&agent->ranges, addr, last, mode) ? 0 : -EACCES;
 	rcu_read_unlock();
@@ -282,7 +282,7 @@ static int grant_range_locked(u64 agent_id, struct gdl_range range, bool create)
 	struct gdl_agent *agent;
 
 	agent = create ? gdl_agent_lookup_or_create(agent_id) :
-			 gdl_agent_lookup(agent_id);
+			 gdl_agent_lookup_locked(agent_id);
 	if (IS_ERR_OR_NULL(agent))
 		return agent ? PTR_ERR(agent) : -ENOENT;
 	join_neighbours(agent, &range);
@@ -332,7 +332,7 @@ int gdl_perm_revoke_range(u64 agent_id, u64 start, u64 last)
 	int ret = -ENOENT;
 
 	mutex_lock(&gdl_agent_mutex);
-	agent = gdl_agent_lookup(agent_id);
+	agent = gdl_agent_lookup_locked(agent_id);
 	if (agent && has_range(agent, start, last))
 		ret = store_range(agent, &range);
 	mutex_unlock(&gdl_agent_mutex);
@@ -425,7 +425,7 @@ static int grant_buffer_locked(u64 agent_id, u64 buffer_id, unsigned int mode,
 	if (!buffer_exists(buffer_id))
 		return -ENOENT;
 	agent = create ? gdl_agent_lookup_or_create(agent_id) :
-			 gdl_agent_lookup(agent_id);
+			 gdl_agent_lookup_locked(agent_id);
 	if (IS_ERR_OR_NULL(agent))
 		return agent ? PTR_ERR(agent) : -ENOENT;
 	if (buffer_perm_change(agent, buffer_id, mode))
@@ -485,7 +485,7 @@ int gdl_perm_revoke_buffer(u64 agent_id, u64 buffer_id)
 	int ret = -ENOENT;
 
 	mutex_lock(&gdl_agent_mutex);
-	agent = gdl_agent_lookup(agent_id);
+	agent = gdl_agent_lookup_locked(agent_id);
 	if (agent && buffer_perm_drop_next(agent, buffer_id, buffer_id))
 		ret = 0;
 	mutex_unlock(&gdl_agent_mutex);
@@ -505,7 +505,7 @@ static bool drop_buffer_perms(struct gdl_agent *agent)
 
 static int revoke_all_locked(u64 agent_id)
 {
-	struct gdl_agent *agent = gdl_agent_lookup(agent_id);
+	struct gdl_agent *agent = gdl_agent_lookup_locked(agent_id);
 	bool had_ranges;
 
 	if (!agent)

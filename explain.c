@@ -165,7 +165,7 @@ static struct gdl_agent *find_agent(const char *word)
 
 	if (!number(word, &id) && gdl_agent_find_name(word, &id))
 		return NULL;
-	return gdl_agent_lookup_rcu(id);
+	return gdl_agent_lookup(id);
 }
 
 static bool has_context(u64 id)

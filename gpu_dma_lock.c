@@ -71,14 +71,14 @@ static int __init parse_params(int *first_policy, int *mode, int *visible)
 
 static int lock_init(void)
 {
-	gdl_lock_files_init();
-	return gdl_lock_init();
+	gdl_lock_file_init();
+	return gdl_lock_table_init();
 }
 
 static void lock_exit(void)
 {
-	gdl_lock_files_exit();
-	gdl_lock_exit();
+	gdl_lock_file_exit();
+	gdl_lock_table_exit();
 }
 
 static void buffer_exit(void)

@@ -118,7 +118,7 @@ static int allocate(const u64 *agent_id, u64 size, u64 device_id, struct gdl_led
 		return -ENOMEM;
 	b->ledger = ledger;
 	rcu_read_lock();
-	agent = agent_id ? gdl_agent_lookup_rcu(*agent_id) : gdl_agent_of(current);
+	agent = agent_id ? gdl_agent_lookup(*agent_id) : gdl_agent_of(current);
 	ret = publish(b, agent, device_id, agent_id ? GDL_BYTES_MAX : GDL_AGENT_BYTES_MAX);
 	/* Somebody else may free it from here on. */
 	*id = b->id;

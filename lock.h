@@ -109,8 +109,8 @@ struct gdl_claim *gdl_holder_find(const struct gdl_buffer_lock *lock,
 struct gdl_claim *gdl_holder_of_agent(const struct gdl_buffer_lock *lock,
 				      enum gdl_hold hold, const struct gdl_agent *agent);
 struct gdl_claim *gdl_holder_from(const struct rb_root *held, u64 agent_id, u64 owner_id);
-bool gdl_held_by_other(const struct gdl_buffer_lock *lock, enum gdl_hold hold,
-		       const struct gdl_agent *agent, enum gdl_lock_mode mode);
+bool gdl_holder_excludes(const struct gdl_buffer_lock *lock, enum gdl_hold hold,
+			 const struct gdl_agent *agent, enum gdl_lock_mode mode);
 bool gdl_claim_conflicts(const struct gdl_buffer_lock *lock, const struct gdl_claim *c,
 			 enum gdl_lock_mode mode);
 bool gdl_claim_same(const struct gdl_claim *a, const struct gdl_claim *b);
@@ -123,11 +123,11 @@ struct gdl_claim *gdl_waiter_first(const struct gdl_buffer_lock *lock);
 
 /* lock_table.c: the locks, by buffer */
 
-int gdl_lock_init(void);
-void gdl_lock_exit(void);
-struct gdl_buffer_lock *gdl_lock_find(u64 buffer_id);
-struct gdl_buffer_lock *gdl_lock_get(u64 buffer_id, gfp_t gfp, int *error);
-void gdl_lock_put(struct gdl_buffer_lock *lock);
+int gdl_lock_table_init(void);
+void gdl_lock_table_exit(void);
+struct gdl_buffer_lock *gdl_lock_table_find(u64 buffer_id);
+struct gdl_buffer_lock *gdl_lock_table_get(u64 buffer_id, gfp_t gfp, int *error);
+void gdl_lock_table_put(struct gdl_buffer_lock *lock);
 
 /* lock_graph.c: what waits for what */
 
@@ -150,8 +150,8 @@ struct gdl_lock_row {
 	char comm[TASK_COMM_LEN];
 };
 
-bool gdl_lock_closes_cycle(const struct gdl_claim *c);
-bool gdl_lock_next(struct gdl_lock_row *row);
+bool gdl_lock_graph_closes_cycle(const struct gdl_claim *c);
+bool gdl_lock_graph_next(struct gdl_lock_row *row);
 
 /* buffer_lock.c: shared and exclusive locks */
 
@@ -171,12 +171,12 @@ void gdl_lock_settle(struct gdl_buffer_lock *lock);
 
 /* dma_hold.c: DMA mappings as holders */
 
-int gdl_lock_check(u64 buffer_id, struct gdl_agent *agent,
-		   enum gdl_lock_mode mode, const char *use, bool enforce);
-int gdl_lock_dma_begin(struct gdl_attachment *a, struct gdl_agent *agent,
+int gdl_dma_hold_check(u64 buffer_id, struct gdl_agent *agent,
+		       enum gdl_lock_mode mode, const char *use, bool enforce);
+int gdl_dma_hold_begin(struct gdl_attachment *a, struct gdl_agent *agent,
 		       enum gdl_lock_mode mode, bool enforce);
-void gdl_lock_dma_end(struct gdl_attachment *a, enum gdl_lock_mode mode);
-void gdl_lock_dma_detach(struct gdl_attachment *a);
+void gdl_dma_hold_end(struct gdl_attachment *a, enum gdl_lock_mode mode);
+void gdl_dma_hold_detach(struct gdl_attachment *a);
 
 /* holdings.c: what an open file has */
 
@@ -217,12 +217,12 @@ struct gdl_lock_ask {
 	u64 *lease_ms;				/* receives how long it lasts; U64_MAX: no end */
 };
 
-void gdl_lock_file_init(struct gdl_kept_waits *waits);
-void gdl_lock_file_exit(struct gdl_kept_waits *waits);
-void gdl_lock_file_forget(struct gdl_kept_waits *waits);
-int gdl_lock_file(const struct gdl_lock_ask *ask);
-int gdl_unlock_file(const struct gdl_lock_owner *owner, u64 buffer_id);
-void gdl_lock_files_init(void);
-void gdl_lock_files_exit(void);
+void gdl_kept_waits_init(struct gdl_kept_waits *waits);
+void gdl_kept_waits_exit(struct gdl_kept_waits *waits);
+void gdl_kept_waits_forget(struct gdl_kept_waits *waits);
+int gdl_lock_file_lock(const struct gdl_lock_ask *ask);
+int gdl_lock_file_unlock(const struct gdl_lock_owner *owner, u64 buffer_id);
+void gdl_lock_file_init(void);
+void gdl_lock_file_exit(void);
 
 #endif /* GDL_LOCK_H */

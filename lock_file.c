@@ -54,12 +54,12 @@ static void kept_free(struct gdl_kept_wait *kept)
 }
 
 /**
- * gdl_lock_file_init() - prepare what an open file keeps of interrupted waits
+ * gdl_kept_waits_init() - prepare what an open file keeps of interrupted waits
  * @waits: of that file
  *
  * Context: Any.
  */
-void gdl_lock_file_init(struct gdl_kept_waits *waits)
+void gdl_kept_waits_init(struct gdl_kept_waits *waits)
 {
 	spin_lock_init(&waits->lock);
 	INIT_LIST_HEAD(&waits->list);
@@ -87,12 +87,12 @@ static struct gdl_kept_wait *kept_take(struct gdl_kept_waits *waits)
 }
 
 /**
- * gdl_lock_file_forget() - the current thread does not go on with a wait
+ * gdl_kept_waits_forget() - the current thread does not go on with a wait
  * @waits: of the open file
  *
  * Context: Process context.
  */
-void gdl_lock_file_forget(struct gdl_kept_waits *waits)
+void gdl_kept_waits_forget(struct gdl_kept_waits *waits)
 {
 	struct gdl_kept_wait *kept = kept_take(waits);
 
@@ -101,12 +101,12 @@ void gdl_lock_file_forget(struct gdl_kept_waits *waits)
 }
 
 /**
- * gdl_lock_file_exit() - the file is being closed
+ * gdl_kept_waits_exit() - the file is being closed
  * @waits: of it
  *
  * Context: Process context.
  */
-void gdl_lock_file_exit(struct gdl_kept_waits *waits)
+void gdl_kept_waits_exit(struct gdl_kept_waits *waits)
 {
 	struct gdl_kept_wait *kept, *next;
 
@@ -276,7 +276,7 @@ static int ask_and_wait(const struct gdl_lock_ask *ask, struct gdl_kept_wait *wa
 }
 
 /**
- * gdl_lock_file() - lock a buffer for an open file, and the current process's agent
+ * gdl_lock_file_lock() - lock a buffer for an open file, and the current process's agent
  * @ask: what is asked for
  *
  * Context: Sleeps until the lock is granted or fails; any signal ends it.
@@ -284,7 +284,7 @@ static int ask_and_wait(const struct gdl_lock_ask *ask, struct gdl_kept_wait *wa
  * the buffer is not for the caller; -ENOSPC also with GDL_FILE_ENTRIES_MAX locks of this
  * file; -EACCES it is another agent's, and tenant_lock_ms is 0.
  */
-int gdl_lock_file(const struct gdl_lock_ask *ask)
+int gdl_lock_file_lock(const struct gdl_lock_ask *ask)
 {
 	struct gdl_kept_wait wait;
 	int ret;
@@ -304,7 +304,7 @@ int gdl_lock_file(const struct gdl_lock_ask *ask)
 static struct gdl_claim *find(const struct gdl_lock_owner *owner, u64 buffer_id,
 			      const struct gdl_agent *agent)
 {
-	struct gdl_buffer_lock *lock = gdl_lock_find(buffer_id);
+	struct gdl_buffer_lock *lock = gdl_lock_table_find(buffer_id);
 	struct gdl_claim *c;
 
 	if (!lock)
@@ -323,14 +323,14 @@ static struct gdl_claim *find(const struct gdl_lock_owner *owner, u64 buffer_id,
 }
 
 /**
- * gdl_unlock_file() - give an open file's lock back
+ * gdl_lock_file_unlock() - give an open file's lock back
  * @owner: the file's
  * @buffer_id: the buffer
  *
  * Context: Process context. Does not sleep.
  * Return: 0, or -ENOENT: it has none, or the lease was over.
  */
-int gdl_unlock_file(const struct gdl_lock_owner *owner, u64 buffer_id)
+int gdl_lock_file_unlock(const struct gdl_lock_owner *owner, u64 buffer_id)
 {
 	const struct gdl_agent *agent;
 	struct gdl_buffer_lock *lock;
@@ -351,21 +351,21 @@ int gdl_unlock_file(const struct gdl_lock_owner *owner, u64 buffer_id)
 }
 
 /**
- * gdl_lock_files_init() - before the first file is open
+ * gdl_lock_file_init() - before the first file is open
  *
  * Context: Any.
  */
-void gdl_lock_files_init(void)
+void gdl_lock_file_init(void)
 {
 	INIT_DELAYED_WORK(&gdl_lease_work, end_leases);
 }
 
 /**
- * gdl_lock_files_exit() - no file is open any more
+ * gdl_lock_file_exit() - no file is open any more
  *
  * Context: May sleep.
  */
-void gdl_lock_files_exit(void)
+void gdl_lock_file_exit(void)
 {
 	cancel_delayed_work_sync(&gdl_lease_work);
 }

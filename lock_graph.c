@@ -246,7 +246,7 @@ static bool search_run(struct search *search, unsigned int steps)
 }
 
 /**
- * gdl_lock_closes_cycle() - would a waiter wait for itself?
+ * gdl_lock_graph_closes_cycle() - would a waiter wait for itself?
  * @c: the waiter, which is in its queue
  *
  * Of an open file the search takes STEPS_MAX steps at most, as it holds up all other
@@ -260,7 +260,7 @@ static bool search_run(struct search *search, unsigned int steps)
  * owner, or for a mapping of its agent's; or so many wait for one another, without end,
  * that it takes too long to find out.
  */
-bool gdl_lock_closes_cycle(const struct gdl_claim *c)
+bool gdl_lock_graph_closes_cycle(const struct gdl_claim *c)
 {
 	unsigned int steps = c->owner->id ? STEPS_MAX : COMMAND_STEPS_MAX;
 	struct search search = { .target = c };
@@ -337,7 +337,7 @@ static void row_enter(struct gdl_lock_row *row,
 }
 
 /**
- * gdl_lock_next() - walk the holders and waiters: by buffer, holders first, then
+ * gdl_lock_graph_next() - walk the holders and waiters: by buffer, holders first, then
  * waiters as they are queued
  * @row: the lowest buffer_id, waiting and order wanted; receives the first row
  *	from there on, whose pid is to be put
@@ -345,7 +345,7 @@ static void row_enter(struct gdl_lock_row *row,
  * Context: Caller holds rcu_read_lock(). Does not sleep.
  * Return: Whether there is one.
  */
-bool gdl_lock_next(struct gdl_lock_row *row)
+bool gdl_lock_graph_next(struct gdl_lock_row *row)
 {
 	struct gdl_buffer *b = gdl_id_next(row->buffer_id, true);
 	const struct gdl_claim *c = NULL;
@@ -353,7 +353,7 @@ bool gdl_lock_next(struct gdl_lock_row *row)
 
 	while (b && !c) {
 		spin_lock_bh(&gdl_lock_lock);
-		lock = gdl_lock_find(b->id);
+		lock = gdl_lock_table_find(b->id);
 		if (lock && b->id != row->buffer_id)
 			row_enter(row, lock);
 		c = lock ? claim_at(lock, row) : NULL;

@@ -22,32 +22,32 @@ static struct rhashtable locks;
 static u64 last_serial;				/* under gdl_lock_lock */
 
 /**
- * gdl_lock_find() - find the lock of a buffer
+ * gdl_lock_table_find() - find the lock of a buffer
  * @buffer_id: the buffer
  *
  * Context: Caller holds gdl_lock_lock.
  * Return: The lock, or NULL if nobody holds it or waits for it.
  */
-struct gdl_buffer_lock *gdl_lock_find(u64 buffer_id)
+struct gdl_buffer_lock *gdl_lock_table_find(u64 buffer_id)
 {
 	lockdep_assert_held(&gdl_lock_lock);
 	return rhashtable_lookup_fast(&locks, &buffer_id, lock_params);
 }
 
 /**
- * gdl_lock_get() - find the lock of a buffer, or make it
+ * gdl_lock_table_get() - find the lock of a buffer, or make it
  * @buffer_id: the buffer
  * @gfp: how to allocate it
  * @error: receives -ENOMEM, or -ENOENT if there is no such buffer any more
  *
- * The caller adds a holder or waiter, or calls gdl_lock_put().
+ * The caller adds a holder or waiter, or calls gdl_lock_table_put().
  *
  * Context: Caller holds gdl_lock_lock.
  * Return: The lock, or NULL and *@error.
  */
-struct gdl_buffer_lock *gdl_lock_get(u64 buffer_id, gfp_t gfp, int *error)
+struct gdl_buffer_lock *gdl_lock_table_get(u64 buffer_id, gfp_t gfp, int *error)
 {
-	struct gdl_buffer_lock *lock = gdl_lock_find(buffer_id);
+	struct gdl_buffer_lock *lock = gdl_lock_table_find(buffer_id);
 
 	*error = -ENOENT;
 	if (lock)
@@ -73,12 +73,12 @@ out_free:
 }
 
 /**
- * gdl_lock_put() - forget a lock that has neither holders nor waiters
+ * gdl_lock_table_put() - forget a lock that has neither holders nor waiters
  * @lock: the lock; freed then
  *
  * Context: Caller holds gdl_lock_lock.
  */
-void gdl_lock_put(struct gdl_buffer_lock *lock)
+void gdl_lock_table_put(struct gdl_buffer_lock *lock)
 {
 	if (!RB_EMPTY_ROOT(&lock->holders) || lock->nr_waiters)
 		return;
@@ -88,22 +88,22 @@ void gdl_lock_put(struct gdl_buffer_lock *lock)
 }
 
 /**
- * gdl_lock_init() - make the table of locks
+ * gdl_lock_table_init() - make the table of locks
  *
  * Context: May sleep.
  * Return: 0 or -ENOMEM.
  */
-int gdl_lock_init(void)
+int gdl_lock_table_init(void)
 {
 	return rhashtable_init(&locks, &lock_params);
 }
 
 /**
- * gdl_lock_exit() - free the table; every buffer was removed
+ * gdl_lock_table_exit() - free the table; every buffer was removed
  *
  * Context: May sleep.
  */
-void gdl_lock_exit(void)
+void gdl_lock_table_exit(void)
 {
 	rhashtable_destroy(&locks);
 }

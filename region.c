@@ -110,7 +110,7 @@ void gdl_buffer_resource_del(u64 id, unsigned int region)
 	unsigned long flags;
 
 	xa_lock_irqsave(&gdl_buffers, flags);
-	b = gdl_id_find(id);
+	b = gdl_id_lookup(id);
 	if (b && b->resources[region]) {
 		b->nr_resources--;
 		b->resources[region]--;

@@ -218,7 +218,7 @@ static void *find_lock(void *cursor, const struct gdl_reader *reader)
 	struct lock_cursor *c = cursor;
 
 	stop_lock(c);
-	return gdl_lock_next(&c->row) && c->row.buffer_id <= c->last_id ? &c->row : NULL;
+	return gdl_lock_graph_next(&c->row) && c->row.buffer_id <= c->last_id ? &c->row : NULL;
 }
 
 static void advance_lock(void *cursor)

@@ -69,7 +69,7 @@ static void show_binding(struct seq_file *m, const struct gdl_reader *reader, vo
 		seq_puts(m, "pid:-");
 	}
 	put_word(m, row->bound ? " bound" : " waiting");
-	end_with_agent_name(m, gdl_agent_lookup_rcu(row->agent_id));
+	end_with_agent_name(m, gdl_agent_lookup(row->agent_id));
 }
 
 static void begin_template(void *cursor)

@@ -55,7 +55,7 @@ static const struct {
 	{ "gdl_ledger_allocate", (void **)&call.allocate },
 	{ "gdl_buffer_lookup", (void **)&call.lookup },
 	{ "gdl_buffer_remove", (void **)&call.remove },
-	{ "gdl_agent_lookup_rcu", (void **)&call.agent },
+	{ "gdl_agent_lookup", (void **)&call.agent },
 	{ "gdl_device_lookup", (void **)&call.device },
 	{ "gdl_agent_device_quota", (void **)&call.quota },
 	{ "gdl_try_charge", (void **)&call.charge },
