@@ -29,13 +29,16 @@ static inline int cgroup_try_remove(const char *name)
 	return rmdir(path) ? errno : 0;
 }
 
-/* A process that was killed leaves its cgroup busy for a moment. */
+/*
+ * A process that has ended leaves its cgroup busy for a moment: from 6.19 on, also after it
+ * was waited for.
+ */
 static inline int cgroup_remove(const char *name)
 {
 	struct timespec pause = { .tv_nsec = 20000000 };
 	int tries, err;
 
-	for (tries = 0; tries < 200; tries++) {
+	for (tries = 0; tries < 3000; tries++) {
 		err = cgroup_try_remove(name);
 		if (err != EBUSY)
 			break;

@@ -21,7 +21,7 @@
 #include "perm.h"
 
 #define SLEEP_ALL	((1U << NR_SLEEPER_OPS) - 1)
-#define SLEEP_SECONDS	60	/* for all to be asleep, however busy the host is */
+#define SLEEP_SECONDS	120	/* for all to be asleep, however busy the host is */
 #define SLEEP_STACK	32768
 
 static const char * const sleep_functions[NR_SLEEPER_OPS] = {
@@ -33,7 +33,7 @@ static const char * const sleep_functions[NR_SLEEPER_OPS] = {
 	[SLEEPER_IN_RELEASE]	= "dma_buf_release",
 };
 
-/* Inserts the module. Who sleeps is in no such function yet. */
+/* Inserts the module. No task sleeps yet. */
 static inline void sleep_set_up(void)
 {
 	struct rlimit files = { .rlim_cur = 1 << 14, .rlim_max = 1 << 14 };
@@ -50,7 +50,7 @@ static inline void sleep_tear_down(void)
 		bail("removing sleeper.ko");
 }
 
-/* Who calls one of these operations, a bit each, sleeps; who sleeps in another goes on. */
+/* A task that calls one of these operations, a bit each, sleeps; one asleep in another goes on. */
 static inline void sleep_in(unsigned int ops)
 {
 	int fd = open(PERM_DEBUGFS "sleeper/sleep", O_WRONLY | O_CLOEXEC);
@@ -159,7 +159,7 @@ static inline void sleep_create_thread(pthread_t *thread, void *(*run)(void *), 
 }
 
 /*
- * Who sleeps in mmap() holds the lock of its memory, which other threads would need. It
+ * A task asleep in mmap() holds the lock of its memory, which other threads would need. It
  * has no other open files, so that they are closed when the test closes them.
  */
 static inline void sleep_fork(struct sleep_task *t)

@@ -17,6 +17,8 @@
 
 #define SWARM_DIR	"/proc/swarm/gpu/"
 #define SWARM_NONE	(~0ULL)	/* no id of a device: ids count from 0 */
+#define SWARM_REST_LOOKS	2000	/* until it is said that there is no rest */
+#define SWARM_REST_SAME		4	/* of them that see no change */
 
 struct swarm_table {
 	char *text;
@@ -309,7 +311,10 @@ static inline __u64 swarm_device(const char *driver)
 	return id;
 }
 
-/* True as soon as @done says so, false after @seconds of asking. */
+/*
+ * True as soon as @done says so, false after @seconds of asking. It is asked once more after
+ * the end, as this process may not have run for long before it.
+ */
 static inline bool swarm_wait(bool (*done)(const void *arg), const void *arg, int seconds)
 {
 	struct timespec pause = { .tv_nsec = 20000000 };
@@ -317,7 +322,7 @@ static inline bool swarm_wait(bool (*done)(const void *arg), const void *arg, in
 
 	while (!done(arg)) {
 		if (time(NULL) > end)
-			return false;
+			return done(arg);
 		nanosleep(&pause, NULL);
 	}
 	return true;
@@ -363,34 +368,34 @@ static inline long long swarm_events(void)
 	return swarm_stat("buffers_created") + swarm_stat("buffers_freed");
 }
 
-/* Until buffers neither come nor go: drivers free them some time after their last use. */
-static inline void swarm_rest(void)
+/*
+ * Until buffers neither come nor go: drivers free them some time after their last use.
+ * Returns how many have come and gone.
+ */
+static inline long long swarm_rest(void)
 {
-	long long before, now = swarm_events();
-	int i;
+	long long before = -1, now;
+	int i, same = 0;
 
-	for (i = 0; i < 100; i++) {
-		before = now;
-		usleep(50000);
+	for (i = 0; i < SWARM_REST_LOOKS; i++) {
 		now = swarm_events();
-		if (now == before)
-			return;
+		same = now == before ? same + 1 : 0;
+		if (same == SWARM_REST_SAME)
+			return now;
+		before = now;
+		usleep(25000);
 	}
 	bail("buffers come and go all the time");
+	return now;
 }
 
-/*
- * One check, at rest: agents, devices, quotas and stats say the same as the rows
- * of allocations, and no line of them has a cell too many or too few.
- */
-static inline bool swarm_add_up(const char *when)
+static inline bool swarm_sums_are_right(void)
 {
 	struct swarm_table rows, agents, devices, quotas;
 	struct swarm_totals all, got;
 	bool pass = true;
 	long row;
 
-	swarm_rest();
 	swarm_load(&rows, "allocations");
 	swarm_load(&agents, "agents");
 	swarm_load(&devices, "devices");
@@ -415,7 +420,33 @@ static inline bool swarm_add_up(const char *when)
 	swarm_unload(&agents);
 	swarm_unload(&devices);
 	swarm_unload(&quotas);
-	return ok(pass, "the totals add up %s", when);
+	return pass;
+}
+
+/*
+ * Whether that is right at rest. If a buffer came or went meanwhile, the tables were read at
+ * different times, and are read again.
+ */
+static inline bool swarm_right_at_rest(bool (*right)(void))
+{
+	long long events;
+	bool pass;
+	int i = 0;
+
+	do {
+		events = swarm_rest();
+		pass = right();
+	} while (!pass && swarm_events() != events && ++i < 20);
+	return pass;
+}
+
+/*
+ * One check, at rest: agents, devices, quotas and stats say the same as the rows
+ * of allocations, and no line of them has a cell too many or too few.
+ */
+static inline bool swarm_add_up(const char *when)
+{
+	return ok(swarm_right_at_rest(swarm_sums_are_right), "the totals add up %s", when);
 }
 
 #endif /* TESTS_SWARM_H */
