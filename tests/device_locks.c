@@ -21,6 +21,8 @@
 #define CGROUP		"device_locks"
 #define AGENT		1
 #define FIRST_AGENT	10	/* of those that lock by command */
+#define LATE_MS		8000	/* a deadline that passes while its process does not run */
+#define SOON_MS		60000	/* for what is there at once, on a machine that is not busy */
 
 static __u64 device, ids[OWNERS_MAX];
 
@@ -34,7 +36,12 @@ struct owner {
 };
 
 static struct owner owners[OWNERS_MAX];
-static atomic_int *first_turn;	/* shared: the first process that was granted the lock, or 0 */
+
+/* With the processes that wait */
+static struct {
+	atomic_int first_turn;	/* the first that was granted the lock, or 0 */
+	atomic_int signals;	/* that were handled */
+} *shared;
 
 static int owner_lock(const struct owner *o, __u64 id, const char *how)
 {
@@ -103,10 +110,16 @@ static void check_cycles(void)
 	}
 }
 
+static void count_signal(int sig)
+{
+	(void)sig;
+	atomic_fetch_add(&shared->signals, 1);
+}
+
 /* A process that waits for a lock, and tells how that ended, by its exit status. */
 static pid_t wait_in_process(__s64 timeout_ms, int sig, int flags)
 {
-	struct sigaction action = { .sa_handler = lock_interrupted, .sa_flags = flags };
+	struct sigaction action = { .sa_handler = count_signal, .sa_flags = flags };
 	pid_t pid = fork();
 	int fd, err;
 
@@ -117,8 +130,8 @@ static pid_t wait_in_process(__s64 timeout_ms, int sig, int flags)
 		sigaction(sig, &action, NULL);
 	fd = device_open();
 	err = device_lock(fd, ids[0], true, timeout_ms);
-	if (!err && !atomic_load(first_turn))
-		atomic_store(first_turn, getpid());
+	if (!err && !atomic_load(&shared->first_turn))
+		atomic_store(&shared->first_turn, getpid());
 	_exit(err);
 }
 
@@ -130,18 +143,33 @@ static int exit_of(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-/* Who holds the buffer. */
-static bool holds(const void *arg)
+static bool has_row(const char *state, pid_t pid)
 {
 	struct swarm_table t;
-	bool found;
-	long row;
+	bool found = false;
+	long row = -1;
 
 	swarm_load(&t, "locks");
-	row = swarm_find(&t, 0, "STATE", "held");
-	found = row >= 0 && swarm_u64(&t, row, "PID") == (__u64)*(const pid_t *)arg;
+	while ((row = swarm_find(&t, row + 1, "STATE", state)) >= 0)
+		found |= swarm_u64(&t, row, "PID") == (__u64)pid;
 	swarm_unload(&t);
 	return found;
+}
+
+static bool waits(const void *pid)
+{
+	return has_row("waiting", *(const pid_t *)pid);
+}
+
+static bool waits_not(const void *pid)
+{
+	return !waits(pid);
+}
+
+static bool was_signalled(const void *unused)
+{
+	(void)unused;
+	return atomic_load(&shared->signals) > 0;
 }
 
 static void do_stop(pid_t pid)
@@ -205,11 +233,12 @@ static void check_pause(const struct pause *pause)
 	ok(lock_await_waiters(1), "%s: it is in the queue no more", pause->name);
 	pause->end(first);
 	ok(lock_await_waiters(2), "%s: it comes back", pause->name);
-	atomic_store(first_turn, 0);
+	atomic_store(&shared->first_turn, 0);
 	device_unlock(fd, ids[0]);
 	is_errno(exit_of(first), 0, "%s: it is granted", pause->name);
 	is_errno(exit_of(second), 0, "%s: so is the next", pause->name);
-	is(atomic_load(first_turn), first, "%s: to its place, before who came later", pause->name);
+	is(atomic_load(&shared->first_turn), first, "%s: to its place, before what came later",
+	   pause->name);
 	device_lock(fd, ids[0], true, 0);
 	first = wait_in_process(-1, 0, 0);
 	lock_await_waiters(1);
@@ -222,15 +251,16 @@ static void check_pause(const struct pause *pause)
 	pause->end(first);
 	is_errno(exit_of(first), 0, "%s: and has it in the end", pause->name);
 	device_lock(fd, ids[0], true, 0);
-	late = wait_in_process(4000, 0, 0);
+	late = wait_in_process(LATE_MS, 0, 0);
 	lock_await_waiters(1);
 	pause->begin(late);
-	usleep(4500000);
+	usleep(LATE_MS * 1000 + 500000);
 	clock_gettime(CLOCK_MONOTONIC, &from);
 	pause->end(late);
 	is_errno(exit_of(late), ETIMEDOUT, "%s: its deadline passes", pause->name);
 	clock_gettime(CLOCK_MONOTONIC, &to);
-	ok(to.tv_sec - from.tv_sec < 3, "%s: it does not begin again", pause->name);
+	ok(to.tv_sec - from.tv_sec < LATE_MS / 1000 - 1, "%s: it does not begin again",
+	   pause->name);
 	close(fd);
 }
 
@@ -244,10 +274,12 @@ static void check_order(void)
 	lock_await_waiters(1);
 	second = wait_in_process(-1, 0, 0);
 	lock_await_waiters(2);
+	atomic_store(&shared->signals, 0);
 	kill(first, SIGUSR1);
-	usleep(100000);
+	ok(swarm_wait(was_signalled, NULL, LOCK_SECONDS) &&
+	   swarm_wait(waits, &first, LOCK_SECONDS), "SA_RESTART: a signal is handled in a wait");
 	kill(second, SIGSTOP);
-	lock_await_waiters(1);
+	swarm_wait(waits_not, &second, LOCK_SECONDS);
 	device_unlock(fd, ids[0]);
 	is_errno(exit_of(first), 0, "SA_RESTART: the wait goes on");
 	device_lock(fd, ids[0], true, 0);
@@ -280,7 +312,7 @@ static void check_upgrade(void)
 	lock_await_waiters(0);
 	upgrade = fork();
 	if (!upgrade)
-		_exit(device_lock(upgrading, ids[0], true, 5000));
+		_exit(device_lock(upgrading, ids[0], true, SOON_MS));
 	lock_await_waiters(1);
 	kill(waiter, SIGCONT);
 	ok(lock_await_waiters(2), "an upgrade, and a wait that comes back");
@@ -305,7 +337,7 @@ static void check_fair(void)
 	is_errno(device_lock(reader, ids[0], false, 0), EAGAIN, "no reader overtakes a writer");
 	device_unlock(fd, ids[0]);
 	is_errno(exit_of(writer), 0, "which has its turn");
-	is_errno(device_lock(reader, ids[0], false, 1000), 0, "and then the reader");
+	is_errno(device_lock(reader, ids[0], false, SOON_MS), 0, "and then the reader");
 	is_errno(device_lock(fd, ids[0], false, 0), 0, "two readers");
 	writer = fork();
 	if (!writer)
@@ -314,7 +346,7 @@ static void check_fair(void)
 	is_errno(device_lock(reader, ids[0], true, -1), EDEADLK, "the second that upgrades");
 	device_unlock(reader, ids[0]);
 	is_errno(exit_of(writer), 0, "the first does");
-	ok(holds(&writer) || lock_rows("held") == 1, "the open file has it");
+	ok(has_row("held", writer) || lock_rows("held") == 1, "the open file has it");
 	close(fd);
 	close(reader);
 	lock_none_left("of upgrades");
@@ -393,7 +425,8 @@ int main(void)
 	unsigned int i;
 
 	setrlimit(RLIMIT_NOFILE, &files);
-	first_turn = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		      -1, 0);
 	device = swarm_device(NULL);
 	lock_make_agents(FIRST_AGENT + OWNERS_MAX);
 	if (cgroup_make(CGROUP) || swarm_cmd("bind %d cgroup:/" CGROUP, AGENT) ||
