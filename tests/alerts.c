@@ -4,7 +4,7 @@
  * nothing at rest, once of many, and with epoll's edge triggering; until the file
  * is read. Ten thousand wait. The module goes while some do.
  *
- * vm: --load --mem 512 --timeout 200
+ * vm: --load --mem 512 --timeout 300
  */
 #define _GNU_SOURCE
 #include <poll.h>
@@ -22,7 +22,9 @@
 #define AT_REST_MS	300
 /* In quick runs others are at work beside this. */
 #define SOON_MS		(on_debug_kernel() || scaled(100) < 100 ? 1000 : 100)
-#define LONG_MS		10000
+#define TRIES		5	/* one of them as soon as that */
+#define LONG_MS		30000
+#define GONE_MS		2000	/* of a poll() that goes on when the module is gone */
 
 static __u64 device;
 
@@ -35,7 +37,7 @@ static int stats_open(void)
 	return fd;
 }
 
-/* Read all of it, as who is told that something was counted. */
+/* Read all of it, as a process does that is told that something was counted. */
 static void stats_seen(int fd)
 {
 	char text[16384];
@@ -78,23 +80,26 @@ static void refuse(int n)
 /* A thread that waits, and how long ago it was woken. */
 struct waiter {
 	pthread_t thread;
-	int fd;
+	int fd, timeout_ms;
 	int events;
 	long woken;
 };
+
+static int wakes_told, wakes_quiet;	/* of those that check_wake() has seen */
 
 static void *wait_thread(void *arg)
 {
 	struct waiter *w = arg;
 
-	w->events = events_of(w->fd, LONG_MS);
+	w->events = events_of(w->fd, w->timeout_ms);
 	w->woken = now_ms();
 	return NULL;
 }
 
-static void check_wakes(const char *what, void (*count)(void))
+/* A kind of what is told, once. Returns how many ms later. */
+static long check_wake(const char *what, void (*count)(void))
 {
-	struct waiter w = { .fd = stats_open() };
+	struct waiter w = { .fd = stats_open(), .timeout_ms = LONG_MS };
 	long counted;
 
 	w.thread = lock_start(wait_thread, &w);
@@ -102,13 +107,30 @@ static void check_wakes(const char *what, void (*count)(void))
 	counted = now_ms();
 	count();
 	pthread_join(w.thread, NULL);
-	is(w.events, POLLPRI, "%s: POLLPRI", what);
-	if (!ok(w.woken - counted <= SOON_MS, "%s: soon", what))
-		note("%ld ms", w.woken - counted);
-	is(events_of(w.fd, 0), POLLPRI, "%s: as long as it is not read", what);
+	if (w.events != POLLPRI)
+		note("%s: events %#x", what, w.events);
+	wakes_told += w.events == POLLPRI && events_of(w.fd, 0) == POLLPRI;
 	stats_seen(w.fd);
-	is(events_of(w.fd, AT_REST_MS), 0, "%s: not once it is read", what);
+	wakes_quiet += events_of(w.fd, AT_REST_MS) == 0;
 	close(w.fd);
+	return w.woken - counted;
+}
+
+/* The fastest of some tries, as the machine may be busy; no more after one that never came. */
+static void check_wakes(const char *what, void (*count)(void))
+{
+	int tries = 0;
+	long ms;
+
+	wakes_told = 0;
+	wakes_quiet = 0;
+	do
+		ms = check_wake(what, count);
+	while (++tries < TRIES && ms > SOON_MS && ms < LONG_MS);
+	is(wakes_told, tries, "%s: POLLPRI, as long as it is not read", what);
+	if (!ok(ms <= SOON_MS, "%s: soon", what))
+		note("%ld ms", ms);
+	is(wakes_quiet, tries, "%s: not once it is read", what);
 }
 
 static void count_refusal(void)
@@ -127,6 +149,9 @@ static void count_lost_binding(void)
 {
 	if (cgroup_remove("alerts"))
 		bail("removing a cgroup");
+	/* For the next try. */
+	if (cgroup_make("alerts"))
+		bail("making a cgroup");
 }
 
 static void check_kinds(void)
@@ -136,6 +161,7 @@ static void check_kinds(void)
 	if (cgroup_make("alerts") || swarm_cmd("bind %d cgroup:/alerts", AGENT))
 		bail("binding a cgroup");
 	check_wakes("a lost binding", count_lost_binding);
+	cgroup_remove("alerts");
 }
 
 static void check_rest(void)
@@ -188,12 +214,13 @@ static int edge_open(int fd)
 	return epoll;
 }
 
+/* How many come, the first within @timeout_ms, and the others within AT_REST_MS. */
 static int edges(int epoll, int timeout_ms)
 {
 	struct epoll_event event;
 	int n = 0;
 
-	while (epoll_wait(epoll, &event, 1, timeout_ms) == 1)
+	while (epoll_wait(epoll, &event, 1, n ? AT_REST_MS : timeout_ms) == 1)
 		n++;
 	return n;
 }
@@ -204,13 +231,13 @@ static void check_edges(void)
 
 	is(edges(epoll, AT_REST_MS), 0, "edges: none at rest");
 	refuse(1);
-	is(edges(epoll, AT_REST_MS), 1, "edges: one of a refusal");
+	is(edges(epoll, LONG_MS), 1, "edges: one of a refusal");
 	refuse(1);
-	is(edges(epoll, AT_REST_MS), 1, "edges: another of the next, also if it was not read");
+	is(edges(epoll, LONG_MS), 1, "edges: another of the next, also if it was not read");
 	stats_seen(fd);
 	is(edges(epoll, AT_REST_MS), 0, "edges: none once it is read");
 	refuse(REFUSALS);
-	n = edges(epoll, AT_REST_MS);
+	n = edges(epoll, LONG_MS);
 	ok(n >= 1, "edges: of %d refusals", REFUSALS);
 	close(epoll);
 	close(fd);
@@ -225,14 +252,21 @@ struct coalesce {
 static void *coalesce_thread(void *arg)
 {
 	struct coalesce *c = arg;
+	struct epoll_event event;
 
 	while (!atomic_load(&c->over)) {
-		if (!edges(c->epoll, 10))
+		if (epoll_wait(c->epoll, &event, 1, 10) != 1)
 			continue;
 		c->wakes++;
 		stats_seen(c->fd);
 	}
 	return NULL;
+}
+
+/* Whether all of it was read, by the thread that reads when it is told. */
+static bool is_seen(const void *fd)
+{
+	return !events_of(*(const int *)fd, 0);
 }
 
 static void check_coalesce(void)
@@ -241,11 +275,13 @@ static void check_coalesce(void)
 	long begun = now_ms(), took;
 	pthread_t thread;
 	__u64 before = swarm_stat("quota_denied");
+	bool seen;
 
 	c.epoll = edge_open(c.fd);
 	thread = lock_start(coalesce_thread, &c);
 	refuse(REFUSALS);
 	took = now_ms() - begun;
+	seen = swarm_wait(is_seen, &c.fd, LOCK_SECONDS);
 	usleep(200000);
 	atomic_store(&c.over, true);
 	pthread_join(thread, NULL);
@@ -253,7 +289,7 @@ static void check_coalesce(void)
 	/* One in 20 ms, and two at its ends. */
 	if (!ok(c.wakes >= 1 && c.wakes <= took / 20 + 12, "they need no %d wakes", REFUSALS))
 		note("%d wakes in %ld ms", c.wakes, took);
-	is(events_of(c.fd, 0), 0, "the last of them was told");
+	ok(seen, "the last of them was told");
 	close(c.epoll);
 	close(c.fd);
 }
@@ -288,7 +324,7 @@ static void check_many(void)
 /* Closes its files when the module is gone. */
 static void check_unload(void)
 {
-	struct waiter w = { .fd = stats_open() };
+	struct waiter w = { .fd = stats_open(), .timeout_ms = GONE_MS };
 	int fd = stats_open(), epoll = edge_open(fd);
 
 	w.thread = lock_start(wait_thread, &w);
