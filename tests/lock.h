@@ -170,6 +170,19 @@ static inline void lock_none_left(const char *when)
 	ok(pass, "no lock is left %s", when);
 }
 
+static inline bool lock_none_are(const void *unused)
+{
+	(void)unused;
+	return !lock_rows("held") && !lock_rows("waiting");
+}
+
+/* As lock_none_left(), of a buffer that ends in a driver's work item. */
+static inline void lock_await_none(const char *when)
+{
+	swarm_wait(lock_none_are, NULL, LOCK_SECONDS);
+	lock_none_left(when);
+}
+
 /* Creates agents from 1 to @n; those there already are left alone. */
 static inline void lock_make_agents(int n)
 {

@@ -394,9 +394,9 @@ static void test_gone(void)
 	lock_await_waiters(1);
 	is_errno(call(do_drop), 0, "the buffer is freed while it is locked");
 	ok(swarm_wait(buffer_is_gone, NULL, LOCK_SECONDS), "it goes");
-	is_errno(lock_result(&waiter), ENOENT, "who waits for it gets ENOENT");
+	is_errno(lock_result(&waiter), ENOENT, "ENOENT for the lock that waits for it");
 	is_errno(give(1), ENOENT, "there is nothing to unlock");
-	lock_none_left("of a buffer that is gone");
+	lock_await_none("of a buffer that is gone");
 }
 
 int main(void)
