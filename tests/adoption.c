@@ -280,14 +280,22 @@ static long left(long from, long count)
 	return n;
 }
 
+struct range {
+	long from, count;
+};
+
 static bool none_left(const void *arg)
 {
-	return !left(*(const long *)arg, NR_VGEM < NR_IMPORTED ? NR_VGEM : NR_IMPORTED);
+	const struct range *r = arg;
+
+	return !left(r->from, r->count);
 }
 
-static bool all_go(long from)
+static bool all_go(long from, long count)
 {
-	return swarm_wait(none_left, &from, LIFE_SECONDS);
+	struct range r = { from, count };
+
+	return swarm_wait(none_left, &r, LIFE_SECONDS);
 }
 
 static void test_closing(struct client *c)
@@ -300,7 +308,7 @@ static void test_closing(struct client *c)
 	client_stop(&c[0], SIGKILL);
 	is(left(0, NR_VGEM), NR_VGEM, "nor does killing one of two that have them open");
 	kill(child, SIGKILL);
-	ok(all_go(0), "killing the other does");
+	ok(all_go(0, NR_VGEM), "killing the other does");
 
 	client_call(&c[1], close_fds, from, NR_IMPORTED);
 	is(left(from, NR_IMPORTED), NR_IMPORTED, "handles keep what was closed");
@@ -308,13 +316,13 @@ static void test_closing(struct client *c)
 	is(left(from, NR_IMPORTED), NR_IMPORTED, "imports keep it");
 	is(life_rows("attachments"), NR_IMPORTED, "attached");
 	client_call(&c[1], close_importer, 0, 0);
-	ok(all_go(from), "with the importer they go");
+	ok(all_go(from, NR_IMPORTED), "with the importer they go");
 	is(life_rows("attachments"), 0, "and the attachments");
 	client_stop(&c[1], 0);
 
 	from += NR_IMPORTED;
 	client_stop(&c[2], 0);
-	ok(all_go(from), "an exit ends the others");
+	ok(all_go(from, NR_FOREIGN), "an exit ends the others");
 }
 
 static void test_hidden(struct hidden *h)

@@ -13,9 +13,10 @@
 
 #define SLEEPERS	1500
 #define SLEEPERS_MIN	600	/* more than the 512 that kretprobes had room for */
-#define TRIES		5
+#define TRIES		20
+#define ROUNDS		5
 #define LIMIT_MS	100
-#define TELL_SECONDS	30	/* until the log has why it waits */
+#define TELL_SECONDS	60	/* until the log has why it waits */
 
 static struct sleep_task *tasks;
 static int nr_tasks;
@@ -34,7 +35,7 @@ static void is_fast(const char *line, const char *undo)
 	double least = 1e9, ms;
 	int i, err = 0;
 
-	for (i = 0; i < TRIES && !err; i++) {
+	for (i = 0; i < TRIES && !err && least > LIMIT_MS; i++) {
 		ms = now_ms();
 		err = swarm_cmd("%s\n", line);
 		ms = now_ms() - ms;
@@ -84,7 +85,7 @@ static void test_at_once(void)
 {
 	int i, wrong = 0;
 
-	for (i = 0; i < TRIES; i++) {
+	for (i = 0; i < ROUNDS; i++) {
 		wrong += !!swarm_cmd("policy enforce\n");
 		wrong += try_export() != EDQUOT;
 		wrong += !!swarm_cmd("policy audit\n");

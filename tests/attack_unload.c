@@ -5,7 +5,7 @@
  * use, and when it is killed the module goes. Nor does it for an operator's write from such a
  * page; and open files that nobody reads hold nothing up.
  *
- * vm: --gpu none --mem 512 --timeout 200
+ * vm: --gpu none --mem 512 --timeout 300
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -24,8 +24,8 @@
 
 #define NOBODY		65534
 #define PAGE		4096
-#define STUCK_SECONDS	20	/* for a program to come to its page */
-#define REMOVAL_SECONDS	20
+#define STUCK_SECONDS	60	/* for a program to come to its page */
+#define REMOVAL_SECONDS	60
 #define STUCK_MAX	64
 #define HANGS		ETIME
 #define WRONG_TEXT	EBADMSG
@@ -210,7 +210,7 @@ static void check_removal(const char *what)
 	is_errno(removal(), EAGAIN, "%s: and with one", what);
 	if (nr_stuck)
 		kill_stuck();
-	is_errno(removal(), 0, "%s: it goes when he is killed", what);
+	is_errno(removal(), 0, "%s: it goes when that is killed", what);
 	insert();
 }
 

@@ -16,7 +16,7 @@
 #include "totals.h"
 
 #define SIZE		16384
-#define GONE_SECONDS	10
+#define GONE_SECONDS	60
 
 static const char * const cgroups[] = { NULL, "one", "two" };
 

@@ -19,7 +19,7 @@
 #include "totals.h"
 
 #define SIZE		16384
-#define DROP_SECONDS	10
+#define DROP_SECONDS	60
 #define V1_DIR		"/tmp/v1"
 
 static int passing[2];	/* a socket that every client has both ends of */

@@ -18,7 +18,7 @@
 #include "swarm.h"
 
 #define HEADER		"AGENT BINDING\n"
-#define DROP_SECONDS	10
+#define DROP_SECONDS	60
 #define MANY		1000
 
 static void works(int err, const char *what)
@@ -176,6 +176,12 @@ static void go_down(int depth)
 			bail("a deep cgroup");
 }
 
+/* A process that has ended leaves its cgroup busy for a moment. */
+static bool is_removed(const void *name)
+{
+	return !rmdir(name) || errno != EBUSY;
+}
+
 static int go_up(int depth)
 {
 	char name[252];
@@ -184,7 +190,7 @@ static int go_up(int depth)
 	memset(name, 'n', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
 	for (; depth; depth--)
-		err |= chdir("..") || rmdir(name);
+		err |= chdir("..") || !swarm_wait(is_removed, name, DROP_SECONDS);
 	return err || chdir("/");
 }
 

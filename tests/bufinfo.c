@@ -19,11 +19,11 @@
 
 #define BUFINFO		"/sys/kernel/debug/dma_buf/bufinfo"
 #define SECONDS		(5 + scaled(55))
-#define LATE_SECONDS	90	/* more at most, where a machine is slow */
+#define LATE_SECONDS	120	/* more at most, where a machine is slow */
 #define NR_CLIENTS	2
 #define MOST		4096	/* dma-bufs at a time */
 #define HELD		48	/* dma-bufs, maps and handles of one client */
-#define SETTLE_SECONDS	10
+#define SETTLE_SECONDS	30
 
 /* One dma-buf in words: what both sides must say of it. */
 struct list {

@@ -19,7 +19,7 @@
 #define DRIVER		"qxl"
 #define QUOTA		(8 * 1024 * 1024L)
 #define SIZE		(256 * 1024L)
-#define GONE_SECONDS	30
+#define GONE_SECONDS	60
 
 static int card;
 static __u32 crtc, connector, shown;	/* of the client; shown: its framebuffer */

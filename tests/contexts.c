@@ -215,10 +215,11 @@ static void test_passed_on(void)
 	id = swarm_get("contexts", "PID", server.pid, "ID");
 	is_errno(client_call(&user, run_take, server.pid, fd), 0, "an open file is passed on");
 	is(swarm_get("contexts", "ID", id, "PID"), server.pid, "its context is the opener's");
-	is_errno(client_call(&user, run_create, 0, 0), 0, "who got it makes a buffer by it");
-	is(swarm_get("contexts", "ID", id, "PID"), user.pid, "from then on it is his");
-	is(swarm_get("contexts", "ID", id, "AGENT"), AGENT, "and his agent's");
-	is_str(cell_of("ID", id, "COMM", buf, sizeof(buf)), "user", "by his name");
+	is_errno(client_call(&user, run_create, 0, 0), 0, "the other process makes a buffer by it");
+	is(swarm_get("contexts", "ID", id, "PID"), user.pid,
+	   "from then on it is the context of that process");
+	is(swarm_get("contexts", "ID", id, "AGENT"), AGENT, "and of its agent");
+	is_str(cell_of("ID", id, "COMM", buf, sizeof(buf)), "user", "and has its name");
 	is(contexts_of("PID", server.pid), 0, "the opener has none");
 	for (i = 0; i < 100; i++) {
 		client_call(&server, run_create, 0, 0);

@@ -52,7 +52,9 @@ static bool remove_drm(void)
 	size_t i;
 	int tries;
 
-	for (tries = 0; tries < 200 && drm_loaded(); tries++) {
+	for (tries = 0; tries < 2000 && drm_loaded(); tries++) {
+		if (tries)
+			usleep(20000);
 		remove_module("vgem");
 		for (i = 0; i < sizeof(names) / sizeof(*names); i++)
 			remove_module(names[i]);

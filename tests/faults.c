@@ -204,7 +204,7 @@ static void fail_cgroup(void)
 		if (err)
 			continue;
 		made++;
-		wrong += !swarm_wait(is_an_agent, " cgroup:/faults bound ", 10);
+		wrong += !swarm_wait(is_an_agent, " cgroup:/faults bound ", 60);
 		cgroup_remove("faults");
 	}
 	ok(made && !wrong && !fault, "mkdir of a cgroup: %d were made, each an agent", made);

@@ -17,7 +17,7 @@
 #define SLEEPERS	204	/* as many of each operation */
 #define REMOVALS	5	/* by each way of hooking */
 #define PATIENCE_MS	500	/* that it is seen to wait */
-#define REMOVAL_SECONDS	30
+#define REMOVAL_SECONDS	60
 
 static const char * const modes[] = { "hook=auto", "hook=divert" };
 

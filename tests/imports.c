@@ -151,7 +151,7 @@ static bool close_in_order(const struct pair *pair, const enum holder *order)
 			break;
 		drop(&s, order[i]);
 		/* A driver may free a buffer a moment later. */
-		if (!swarm_wait(is_as_held, &s, 2))
+		if (!swarm_wait(is_as_held, &s, LIFE_SECONDS))
 			break;
 	}
 	if (i == NR_HOLDERS)

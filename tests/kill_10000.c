@@ -15,7 +15,7 @@
 
 #define COUNT		scaled(10000)
 #define SIZE		4096
-#define GONE_SECONDS	30
+#define GONE_SECONDS	60
 
 static void client(int ready)
 {
