@@ -14,7 +14,7 @@ directory=$(dirname "$0")
 
 documents=/host/docs
 shown_kernel=6.1
-output_tries=100
+output_tries=600
 
 # shellcheck disable=SC2317 # called by the documents' commands
 insmod() { /usr/bin/insmod "$@"; } # kmod's, not busybox's, as on a machine

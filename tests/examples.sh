@@ -37,6 +37,10 @@ limited() {
 	ok $? "with EDQUOT" || note "$(cat /tmp/out)"
 }
 
+has_no_agent() {
+	[ ! "$(agent_named "$1")" ]
+}
+
 # there NAME, gone NAME
 there() {
 	[ "$(agent_named "$1")" ]
@@ -44,7 +48,7 @@ there() {
 }
 
 gone() {
-	is "$(agent_named "$1")" "" "there is no agent $1 any more"
+	succeeds "there is no agent $1 any more" wait_until has_no_agent "$1"
 }
 
 test_slurm() {
@@ -89,7 +93,7 @@ test_oci() {
 	wait
 	succeeds "the hook behind it" oci stopped 0
 	gone "$name"
-	rmdir "$cgroups$scope"
+	wait_until rmdir "$cgroups$scope"
 }
 
 test_lxc() {
@@ -118,7 +122,6 @@ test_kubernetes() {
 	there "$pod"
 	limited "$pod/cri-containerd-1.scope" 128 "the pod"
 	rmdir "$cgroups$pod/cri-containerd-1.scope" "$cgroups$pod"
-	usleep 500000
 	gone "$pod"
 }
 

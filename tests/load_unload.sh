@@ -72,16 +72,16 @@ leftovers() {
 	grep -E 'gpu_dma_lock|gdl_' /sys/kernel/tracing/enabled_functions
 }
 
+# has_seen: a buffer that the clients have made
+has_seen() {
+	[ "$(stat_of buffers_created)" != 0 ]
+}
+
 come_and_go() {
 	bad=0 seen=0 left=0
 	for _ in $(seq "$rounds"); do
 		insert || { bad=$((bad + 1)); continue; }
-		tries=50
-		while [ "$(stat_of buffers_created)" = 0 ] && [ "$tries" -gt 0 ]; do
-			tries=$((tries - 1))
-			usleep 10000
-		done
-		[ "$tries" -eq 0 ] || seen=$((seen + 1))
+		! wait_until has_seen || seen=$((seen + 1))
 		cat "$proc"/* >/dev/null || bad=$((bad + 1))
 		rmmod gpu_dma_lock || bad=$((bad + 1))
 		[ -z "$(leftovers)" ] || { left=$((left + 1)); note "$(leftovers)"; }
@@ -99,7 +99,7 @@ go_under_readers() {
 	bad=0
 	for _ in $(seq "$(scaled 20)"); do
 		insert || bad=$((bad + 1))
-		tries=100
+		tries=3000
 		until rmmod gpu_dma_lock 2>/dev/null; do
 			tries=$((tries - 1))
 			[ "$tries" -gt 0 ] || { bad=$((bad + 1)); break; }

@@ -25,6 +25,10 @@ rows() {
 	awk 'NR > 1' "$proc/$1" | wc -l
 }
 
+no_rows() {
+	[ "$(rows allocations)" = 0 ]
+}
+
 # Every hook has its three keys, and a reason if it is not placed.
 keys_complete() {
 	awk '/^hook_/ {
@@ -55,8 +59,7 @@ tracks() {
 	start_client -n 3 -e
 	is "$(rows allocations)" 3 "$1: buffers are seen"
 	stop_client
-	usleep 300000
-	is "$(rows allocations)" 0 "$1: and their end"
+	succeeds "$1: and their end" wait_until no_rows
 	is "$(stat_of totals_may_be_short)" 0 "$1: nothing is short"
 }
 
@@ -118,11 +121,15 @@ reasons() {
 		"$(grep -cE "^hook_$2_state" "$proc/stats")" "$3"
 }
 
-test_no_drm() {
+remove_drm() {
 	for name in vgem drm_shmem_helper drm_kms_helper drm_client_lib drm_kms_helper ttm drm; do
 		rmmod "$name" 2>/dev/null
 	done
-	! grep -q '^drm ' /proc/modules || bail "drm.ko cannot be removed"
+	! grep -q '^drm ' /proc/modules
+}
+
+test_no_drm() {
+	wait_until remove_drm || bail "drm.ko cannot be removed"
 	succeeds "without drm.ko: loaded" insmod "$module" policy=enforce
 	is "$(stat_of policy)" enforce "without drm.ko: enforcing"
 	succeeds "without drm.ko: all keys are there" keys_complete
