@@ -20,6 +20,7 @@
 /* A command that may block, or the ioctl LOCK. */
 struct lock_call {
 	pthread_t thread;
+	atomic_int tid;		/* of the thread, or 0: it has not begun */
 	int fd;
 	char command[96];	/* of the ioctl: what it does, for notes */
 	int dev;		/* an open /dev/gpu_dma_lock, or -1 */
@@ -48,6 +49,7 @@ static inline void *lock_thread(void *arg)
 {
 	struct lock_call *call = arg;
 
+	atomic_store(&call->tid, gettid());
 	if (call->dev >= 0)
 		call->err = device_lock(call->dev, call->id, call->exclusive,
 					GPU_DMA_LOCK_FOREVER);
@@ -94,6 +96,7 @@ void lock_post(struct lock_call *call, const char *fmt, ...)
 	if (call->fd < 0)
 		bail("opening control");
 	call->dev = -1;
+	call->tid = 0;
 	call->ended = false;
 	call->thread = lock_start(lock_thread, call);
 }
@@ -124,6 +127,26 @@ static inline int lock_result(struct lock_call *call)
 	pthread_join(call->thread, NULL);
 	close(call->fd);
 	return call->err;
+}
+
+/*
+ * Whether its thread sleeps: one that waits for a lock has a row a moment before it does, and
+ * the wait is counted from the moment that it sleeps.
+ */
+static inline bool lock_is_asleep(const void *arg)
+{
+	const struct lock_call *call = arg;
+	char path[64], stat[256] = "";
+	const char *state;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", atomic_load(&call->tid));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	state = read(fd, stat, sizeof(stat) - 1) > 0 ? strrchr(stat, ')') : NULL;
+	close(fd);
+	return state && state[2] == 'S';
 }
 
 /* How many rows of `locks` say that STATE. */

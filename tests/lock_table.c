@@ -395,6 +395,7 @@ static void test_stats(void)
 	ok(swarm_stat("locks_wait_total_ns") >= 20000000, "locks_wait_total_ns");
 	lock_post(&call, "lock %llu 1 shared", buffer);
 	lock_await_waiters(1);
+	swarm_wait(lock_is_asleep, &call, LOCK_SECONDS);
 	nanosleep(&pause, NULL);
 	give(2);
 	lock_result(&call);
