@@ -225,7 +225,7 @@ static void test_rows(void)
 	struct swarm_table t;
 
 	swarm_load(&t, "allocations");
-	is(t.rows, NR_ALL, "as many rows as there were dma-bufs");
+	is(t.rows, NR_ALL, "adopted: as many rows as there were dma-bufs");
 	for (i = 0; i < NR_ALL; i++) {
 		row = swarm_find_u64(&t, 0, "INODE", olds[i].inode);
 		missing += row < 0;
@@ -234,12 +234,12 @@ static void test_rows(void)
 		twice += swarm_find_u64(&t, row + 1, "INODE", olds[i].inode) >= 0;
 		wrong += !row_is(&t, row, &olds[i]);
 	}
-	is(missing, 0, "none is missing");
-	is(twice, 0, "none is there twice");
-	is(wrong, 0, "each with its owner, kind, size and marked as adopted");
+	is(missing, 0, "adopted: none is missing");
+	is(twice, 0, "adopted: none is there twice");
+	is(wrong, 0, "adopted: each with its owner, kind, size and marked as adopted");
 	swarm_unload(&t);
-	is(swarm_stat("buffers_adopted"), NR_ALL, "stats counts them as adopted");
-	is(swarm_stat("charged_bytes"), (long)NR_ALL * SIZE, "they are charged");
+	is(swarm_stat("buffers_adopted"), NR_ALL, "adopted: stats counts them as adopted");
+	is(swarm_stat("charged_bytes"), (long)NR_ALL * SIZE, "adopted: they are charged");
 	swarm_add_up("with what was adopted");
 }
 
@@ -248,11 +248,12 @@ static void test_attachments(pid_t pid)
 	struct swarm_table t;
 
 	swarm_load(&t, "attachments");
-	is(t.rows, NR_IMPORTED, "the imports have attachments");
-	is(swarm_count_u64(&t, "PID", pid), t.rows, "of who has the dma-buf open");
-	ok(swarm_find(&t, 0, "IMPORTER_DEVICE", "vgem") >= 0, "by vgem");
+	is(t.rows, NR_IMPORTED, "adopted: the imports have attachments");
+	is(swarm_count_u64(&t, "PID", pid), t.rows,
+	   "adopted: of the process that has the dma-buf open");
+	ok(swarm_find(&t, 0, "IMPORTER_DEVICE", "vgem") >= 0, "adopted: by vgem");
 	ok(swarm_find(&t, 0, "MAPPED", "-") >= 0 && swarm_find(&t, 0, "MAPPED", "0") < 0,
-	   "whether they are mapped is not known");
+	   "adopted: whether they are mapped is not known");
 	swarm_unload(&t);
 }
 
@@ -261,9 +262,10 @@ static void test_contexts(const struct client *c)
 	struct swarm_table t;
 
 	swarm_load(&t, "contexts");
-	is(swarm_count_u64(&t, "PID", c[0].pid), 1, "a DRM file that was open is a context");
-	is(swarm_count_u64(&t, "PID", c[1].pid), 2, "two are two");
-	is(swarm_count_u64(&t, "PID", getpid()), 1, "this process has one as well");
+	is(swarm_count_u64(&t, "PID", c[0].pid), 1,
+	   "adopted: a DRM file that was open is a context");
+	is(swarm_count_u64(&t, "PID", c[1].pid), 2, "adopted: two are two");
+	is(swarm_count_u64(&t, "PID", getpid()), 1, "adopted: this process has one as well");
 	swarm_unload(&t);
 }
 
@@ -304,25 +306,28 @@ static void test_closing(struct client *c)
 	pid_t child = client_call(&c[0], make_child, 0, 0);
 
 	client_call(&c[0], close_twins, 0, NR_VGEM);
-	is(left(0, NR_VGEM), NR_VGEM, "closing duplicates changes nothing");
+	is(left(0, NR_VGEM), NR_VGEM, "adopted buffers end: closing duplicates changes nothing");
 	client_stop(&c[0], SIGKILL);
-	is(left(0, NR_VGEM), NR_VGEM, "nor does killing one of two that have them open");
+	is(left(0, NR_VGEM), NR_VGEM,
+	   "adopted buffers end: nor does killing one of two that have them open");
 	kill(child, SIGKILL);
-	ok(all_go(0, NR_VGEM), "killing the other does");
+	ok(all_go(0, NR_VGEM), "adopted buffers end: killing the other does");
 
 	client_call(&c[1], close_fds, from, NR_IMPORTED);
-	is(left(from, NR_IMPORTED), NR_IMPORTED, "handles keep what was closed");
-	is(client_call(&c[1], destroy_handles, from, NR_IMPORTED), 0, "handles are destroyed");
-	is(left(from, NR_IMPORTED), NR_IMPORTED, "imports keep it");
-	is(life_rows("attachments"), NR_IMPORTED, "attached");
+	is(left(from, NR_IMPORTED), NR_IMPORTED,
+	   "adopted buffers end: handles keep what was closed");
+	is(client_call(&c[1], destroy_handles, from, NR_IMPORTED), 0,
+	   "adopted buffers end: handles are destroyed");
+	is(left(from, NR_IMPORTED), NR_IMPORTED, "adopted buffers end: imports keep it");
+	is(life_rows("attachments"), NR_IMPORTED, "adopted buffers end: attached");
 	client_call(&c[1], close_importer, 0, 0);
-	ok(all_go(from, NR_IMPORTED), "with the importer they go");
-	is(life_rows("attachments"), 0, "and the attachments");
+	ok(all_go(from, NR_IMPORTED), "adopted buffers end: with the importer they go");
+	is(life_rows("attachments"), 0, "adopted buffers end: and the attachments");
 	client_stop(&c[1], 0);
 
 	from += NR_IMPORTED;
 	client_stop(&c[2], 0);
-	ok(all_go(from, NR_FOREIGN), "an exit ends the others");
+	ok(all_go(from, NR_FOREIGN), "adopted buffers end: an exit ends the others");
 }
 
 static void test_hidden(struct hidden *h)
@@ -332,31 +337,36 @@ static void test_hidden(struct hidden *h)
 	__u32 imported;
 	int vgem = gem_open("virtio_gpu"), fd = -1;
 
-	is(life_rows("allocations"), 0, "what no process has open is not found");
-	is_errno(gem_export(h->card, h->handle, &fd), 0, "an old GEM object is exported");
+	is(life_rows("allocations"), 0,
+	   "not found at first: what no process has open is not found");
+	is_errno(gem_export(h->card, h->handle, &fd), 0,
+		 "not found at first: an old GEM object is exported");
 	swarm_load(&t, "allocations");
-	is(t.rows, 1, "so it is found");
-	is_str(swarm_cell(&t, 0, "KIND"), "gem", "as what it is");
-	is_str(swarm_cell(&t, 0, "AGE_MS"), "-", "adopted");
-	is(swarm_u64(&t, 0, "SIZE"), SIZE, "with its size");
-	is(swarm_u64(&t, 0, "PID"), getpid(), "as its exporter's");
+	is(t.rows, 1, "not found at first: so it is found");
+	is_str(swarm_cell(&t, 0, "KIND"), "gem", "not found at first: as what it is");
+	is_str(swarm_cell(&t, 0, "AGE_MS"), "-", "not found at first: adopted");
+	is(swarm_u64(&t, 0, "SIZE"), SIZE, "not found at first: with its size");
+	is(swarm_u64(&t, 0, "PID"), getpid(), "not found at first: as its exporter's");
 	swarm_unload(&t);
-	is(swarm_stat("buffers_adopted"), adopted + 1, "counted");
+	is(swarm_stat("buffers_adopted"), adopted + 1, "not found at first: counted");
 	close(fd);
-	is(life_rows("allocations"), 1, "its handle keeps it");
+	is(life_rows("allocations"), 1, "not found at first: its handle keeps it");
 	gem_destroy(h->card, h->handle);
-	is(life_rows("allocations"), 0, "it goes with that");
+	is(life_rows("allocations"), 0, "not found at first: it goes with that");
 
 	fd = client_receive_fd(h->wire[1]);
-	ok(fd >= 0 && !life_rows("allocations"), "a dma-buf that was under way is not known");
+	ok(fd >= 0 && !life_rows("allocations"),
+	   "not found at first: a dma-buf that was under way is not known");
 	close(vgem);
 	vgem = gem_open("vgem");
-	is_errno(gem_import(vgem, fd, &imported), 0, "imported by its own driver");
-	is(life_rows("allocations"), 0, "it is still not");
+	is_errno(gem_import(vgem, fd, &imported), 0,
+		 "not found at first: imported by its own driver");
+	is(life_rows("allocations"), 0, "not found at first: it is still not");
 	close(vgem);
 	close(fd);
 	munmap(h->map, SIZE);
-	is(life_rows("allocations"), 0, "the end of what was not known changes nothing");
+	is(life_rows("allocations"), 0,
+	   "not found at first: the end of what was not known changes nothing");
 	close(h->card);
 	close(h->wire[0]);
 	close(h->wire[1]);
@@ -375,19 +385,19 @@ static void test_attach(int fd)
 	if (swarm_cmd("policy enforce\ncreate_agent 1\nbind 1 pid:%d\n", getpid()))
 		bail("working for agent 1");
 	is_errno(gem_import(vgem, fd, &imported), EACCES,
-		 "enforce: who did not make it is refused");
+		 "enforce: EACCES for a process that did not make it");
 	if (swarm_cmd("policy audit"))
 		bail("policy");
 	is_errno(gem_import(vgem, fd, &imported), 0, "audit: a dma-buf not known is imported");
 	swarm_load(&t, "allocations");
-	is(t.rows, 1, "so it is found");
-	is_str(swarm_cell(&t, 0, "AGE_MS"), "-", "adopted");
-	is(swarm_u64(&t, 0, "ATTACHMENTS"), 1, "with its attachment");
-	is(swarm_u64(&t, 0, "AGENT"), 0, "as the host's");
-	is_str(swarm_cell(&t, 0, "PID"), "-", "of no process");
-	is_str(swarm_cell(&t, 0, "COMM"), "-", "that anybody knows");
+	is(t.rows, 1, "found at an attach: so it is found");
+	is_str(swarm_cell(&t, 0, "AGE_MS"), "-", "found at an attach: adopted");
+	is(swarm_u64(&t, 0, "ATTACHMENTS"), 1, "found at an attach: with its attachment");
+	is(swarm_u64(&t, 0, "AGENT"), 0, "found at an attach: as the host's");
+	is_str(swarm_cell(&t, 0, "PID"), "-", "found at an attach: of no process");
+	is_str(swarm_cell(&t, 0, "COMM"), "-", "found at an attach: that anybody knows");
 	swarm_unload(&t);
-	is(life_rows("attachments"), 1, "which has a row");
+	is(life_rows("attachments"), 1, "found at an attach: which has a row");
 	swarm_add_up("with what was adopted at an attach");
 	if (swarm_cmd("remove_agent 1"))
 		bail("removing agent 1");

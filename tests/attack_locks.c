@@ -250,12 +250,12 @@ static void test_cap(void)
 	is_errno(swarm_cmd("lock %llu %d shared", queue, TARGET), ENOSPC, "one more is refused");
 	is(swarm_stat("waiters_capped"), 1, "and counted");
 	is_errno(swarm_cmd("lock %llu %d shared nowait", queue, TARGET), EAGAIN,
-		 "who does not wait is told so");
+		 "EAGAIN for one that does not wait");
 	run("lock %llu %d exclusive", other, LAST);
 	lock_post(&call, "lock %llu %d shared", other, TARGET);
 	ok(lock_await_waiters(WAITERS_MAX + 1), "another buffer has its own queue");
 	run("unlock %llu %d", other, LAST);
-	is_errno(lock_result(&call), 0, "who waits there is granted");
+	is_errno(lock_result(&call), 0, "the lock that waits there is granted");
 	run("unlock %llu %d", other, TARGET);
 	end_waiters();
 }

@@ -134,15 +134,16 @@ static void test_side_by_side(void)
 	agent_has_on(2, SOURCE_VIRTIO, 1);
 	device_has(SOURCE_VGEM, 8);
 	device_has(SOURCE_VIRTIO, 3);
-	is(swarm_get("agents", "ID", 1, "PEAK"), 5 * SIZE, "agent 1's peak is what it has");
-	is(swarm_get("agents", "ID", 2, "PEAK"), 6 * SIZE, "so is agent 2's");
+	is(swarm_get("agents", "ID", 1, "PEAK"), 5 * SIZE,
+	   "two agents: agent 1's peak is what it has");
+	is(swarm_get("agents", "ID", 2, "PEAK"), 6 * SIZE, "two agents: so is agent 2's");
 	totals_add_up("with two agents");
 	for (i = 0; i < 2; i++)
 		works(client_call(&c[i], source_do_drop_all, SOURCE_VGEM, 0),
-		      "a client frees its vgem buffers");
+		      "two agents: a client frees its vgem buffers");
 	agent_has(1, 2, "on one GPU");
 	agent_has(2, 1, "on one GPU");
-	is(swarm_get("agents", "ID", 2, "PEAK"), 6 * SIZE, "agent 2's peak stays");
+	is(swarm_get("agents", "ID", 2, "PEAK"), 6 * SIZE, "two agents: agent 2's peak stays");
 	device_has(SOURCE_VGEM, 0);
 	totals_add_up("with one GPU");
 	client_stop(&c[0], SIGKILL);
@@ -180,7 +181,8 @@ static void test_moved(enum source_id source)
 	make(&c, source, 1);
 	has_rows(&c, 1, 0, source);
 	agent_has(0, 1, "made since it left both");
-	works(client_call(&c, source_do_drop, source, 6), "it frees them all, where it is now");
+	works(client_call(&c, source_do_drop, source, 6),
+	      "moved process: it frees them all, where it is now");
 	nothing_left("when a process that moved has freed all");
 	client_stop(&c, 0);
 }
@@ -192,11 +194,13 @@ static void test_rebound(enum source_id source)
 
 	start_in(&c, 1);
 	make(&c, source, 1);
-	works(swarm_cmd("unbind 1 cgroup:one\nbind 2 cgroup:one\n"), "agent 2 gets the cgroup");
+	works(swarm_cmd("unbind 1 cgroup:one\nbind 2 cgroup:one\n"),
+	      "bound otherwise: agent 2 gets the cgroup");
 	make(&c, source, 1);
-	works(swarm_cmd("bind 0 pid:%d\n", c.pid), "agent 0 gets the process");
+	works(swarm_cmd("bind 0 pid:%d\n", c.pid), "bound otherwise: agent 0 gets the process");
 	make(&c, source, 1);
-	works(swarm_cmd("unbind 2 cgroup:one\nbind 1 cgroup:one\n"), "agent 1 gets it back");
+	works(swarm_cmd("unbind 2 cgroup:one\nbind 1 cgroup:one\n"),
+	      "bound otherwise: agent 1 gets it back");
 	has_rows(&c, 1, 1, source);
 	has_rows(&c, 1, 2, source);
 	has_rows(&c, 1, 0, source);
@@ -214,20 +218,21 @@ static void test_removed(void)
 	swarm_cmd("create_agent 3 1M\n");
 	start_in(&c, 0);
 	start_in(&other, 0);
-	works(swarm_cmd("bind 3 pid:%d\nset_quota 3 512K %llu\n", c.pid, vgem), "agent 3");
+	works(swarm_cmd("bind 3 pid:%d\nset_quota 3 512K %llu\n", c.pid, vgem),
+	      "remove_agent: agent 3");
 	make(&c, SOURCE_VGEM, 4);
 	make(&c, SOURCE_VIRTIO, 3);
 	make(&other, SOURCE_VGEM, 1);
-	works(swarm_allocate(3, 4 * SIZE, vgem, &id), "agent 3 has a ledger buffer");
+	works(swarm_allocate(3, 4 * SIZE, vgem, &id), "remove_agent: agent 3 has a ledger buffer");
 	agent_has(0, 1, "to begin with");
-	is(quota_of(3, vgem, "USED"), 8 * SIZE, "agent 3 has real and ledger memory");
-	is(quota_of(3, vgem, "LIMIT"), 512 * 1024, "agent 3 has a limit on vgem");
+	is(quota_of(3, vgem, "USED"), 8 * SIZE, "remove_agent: agent 3 has real and ledger memory");
+	is(quota_of(3, vgem, "LIMIT"), 512 * 1024, "remove_agent: agent 3 has a limit on vgem");
 	totals_add_up("before agent 3 is removed");
-	works(swarm_cmd("remove_agent 3\n"), "remove_agent 3");
-	ok(!swarm_has("agents", "ID", 3), "agents has no agent 3");
-	ok(!swarm_has("quotas", "AGENT", 3), "nor has quotas");
-	ok(!swarm_has("allocations", "AGENT", 3), "nor has allocations");
-	ok(!swarm_has("allocations", "ID", id), "its ledger buffer is gone");
+	works(swarm_cmd("remove_agent 3\n"), "remove_agent: remove_agent 3");
+	ok(!swarm_has("agents", "ID", 3), "remove_agent: agents has no agent 3");
+	ok(!swarm_has("quotas", "AGENT", 3), "remove_agent: nor has quotas");
+	ok(!swarm_has("allocations", "AGENT", 3), "remove_agent: nor has allocations");
+	ok(!swarm_has("allocations", "ID", id), "remove_agent: its ledger buffer is gone");
 	has_rows(&c, 4, 0, SOURCE_VGEM);
 	has_rows(&c, 3, 0, SOURCE_VIRTIO);
 	agent_has(0, 8, "of its own and of agent 3");
@@ -237,8 +242,8 @@ static void test_removed(void)
 	make(&c, SOURCE_VGEM, 1);
 	agent_has(0, 9, "with one more of the process that was bound");
 	swarm_cmd("create_agent 3 1M\n");
-	is(swarm_get("agents", "ID", 3, "USED"), 0, "a new agent 3 has nothing");
-	is(swarm_get("agents", "ID", 3, "PEAK"), 0, "nor had it");
+	is(swarm_get("agents", "ID", 3, "USED"), 0, "remove_agent: a new agent 3 has nothing");
+	is(swarm_get("agents", "ID", 3, "PEAK"), 0, "remove_agent: nor had it");
 	swarm_cmd("remove_agent 3\n");
 	client_stop(&c, 0);
 	client_stop(&other, SIGKILL);
@@ -275,14 +280,14 @@ static void test_thread(void)
 	long row;
 
 	start_in(&c, 2);
-	is(client_call(&c, make_by_thread, 0, 0), 0, "a thread makes a buffer");
+	is(client_call(&c, make_by_thread, 0, 0), 0, "thread: a thread makes a buffer");
 	if (prctl(PR_GET_NAME, comm))
 		bail("prctl");
 	swarm_load(&t, "allocations");
 	row = swarm_find_u64(&t, 0, "PID", c.pid);
-	ok(row >= 0, "its process has a row");
+	ok(row >= 0, "thread: its process has a row");
 	if (row >= 0)
-		is_str(swarm_cell(&t, row, "COMM"), comm, "and its name is shown");
+		is_str(swarm_cell(&t, row, "COMM"), comm, "thread: and its name is shown");
 	swarm_unload(&t);
 	client_stop(&c, SIGKILL);
 	nothing_left("when the client was killed");
@@ -305,14 +310,14 @@ static void test_no_gpu(enum source_id source)
 	swarm_load(&t, "allocations");
 	is(swarm_count_u64(&t, "PID", c.pid), 2, "%s: two rows", source_names[source]);
 	for (row = 0; row < t.rows; row++) {
-		is(swarm_u64(&t, row, "AGENT"), 2, "of agent 2");
-		is_str(swarm_cell(&t, row, "DEVICE"), "-", "on no device");
-		is_str(swarm_cell(&t, row, "KIND"), "dmabuf", "of kind dmabuf");
-		ok(swarm_u64(&t, row, "SIZE") > 0, "with a size");
-		ok(swarm_u64(&t, row, "INODE") > 0, "with an inode");
+		is(swarm_u64(&t, row, "AGENT"), 2, "no GPU: of agent 2");
+		is_str(swarm_cell(&t, row, "DEVICE"), "-", "no GPU: on no device");
+		is_str(swarm_cell(&t, row, "KIND"), "dmabuf", "no GPU: of kind dmabuf");
+		ok(swarm_u64(&t, row, "SIZE") > 0, "no GPU: with a size");
+		ok(swarm_u64(&t, row, "INODE") > 0, "no GPU: with an inode");
 		note("%s: EXPORTER %s", source_names[source], swarm_cell(&t, row, "EXPORTER"));
 	}
-	is(swarm_get("agents", "ID", 2, "USED"), swarm_sum(&t, "SIZE"), "agent 2 pays");
+	is(swarm_get("agents", "ID", 2, "USED"), swarm_sum(&t, "SIZE"), "no GPU: agent 2 pays");
 	swarm_unload(&t);
 	totals_add_up("with buffers of no GPU");
 	client_stop(&c, SIGKILL);

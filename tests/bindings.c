@@ -81,12 +81,12 @@ static void test_cgroup(void)
 	client_start(&c);
 	is_agents(&c, 0, "without any binding");
 	cgroup_move("a", c.pid);
-	works(swarm_cmd("bind 1 cgroup:a\n"), "bind 1 cgroup:a");
+	works(swarm_cmd("bind 1 cgroup:a\n"), "cgroup: bind 1 cgroup:a");
 	bindings_are(1, 1, "then");
 	is_agents(&c, 1, "in a bound cgroup");
 	cgroup_move("a/b/c", c.pid);
 	is_agents(&c, 1, "two cgroups below it");
-	works(swarm_cmd("bind 2 cgroup:/a/b\n"), "bind 2 cgroup:/a/b");
+	works(swarm_cmd("bind 2 cgroup:/a/b\n"), "cgroup: bind 2 cgroup:/a/b");
 	is_agents(&c, 2, "where a nearer one is bound");
 	cgroup_move("a/b", c.pid);
 	is_agents(&c, 2, "in that one");
@@ -95,17 +95,17 @@ static void test_cgroup(void)
 	cgroup_move("ab", c.pid);
 	is_agents(&c, 0, "in a cgroup of a similar name");
 	cgroup_move("a/b/c", c.pid);
-	works(swarm_cmd("unbind 2 cgroup:a/b\n"), "unbind 2 cgroup:a/b");
+	works(swarm_cmd("unbind 2 cgroup:a/b\n"), "cgroup: unbind 2 cgroup:a/b");
 	is_agents(&c, 1, "where only one farther up is bound");
-	works(swarm_cmd("bind 0 cgroup:a/b/c\n"), "bind 0 cgroup:a/b/c");
+	works(swarm_cmd("bind 0 cgroup:a/b/c\n"), "cgroup: bind 0 cgroup:a/b/c");
 	is_agents(&c, 0, "in a cgroup bound to it");
-	works(swarm_cmd("unbind 0 cgroup:a/b/c\n"), "unbind 0 cgroup:a/b/c");
-	works(swarm_cmd("bind 3 cgroup:/\n"), "bind 3 cgroup:/");
+	works(swarm_cmd("unbind 0 cgroup:a/b/c\n"), "cgroup: unbind 0 cgroup:a/b/c");
+	works(swarm_cmd("bind 3 cgroup:/\n"), "cgroup: bind 3 cgroup:/");
 	is_agents(&c, 1, "where the root is bound farther up");
 	cgroup_move("d", c.pid);
 	is_agents(&c, 3, "where nothing but the root is bound");
-	works(swarm_cmd("unbind 3 cgroup:/\n"), "unbind 3 cgroup:/");
-	works(swarm_cmd("unbind 1 cgroup:a\n"), "unbind 1 cgroup:a");
+	works(swarm_cmd("unbind 3 cgroup:/\n"), "cgroup: unbind 3 cgroup:/");
+	works(swarm_cmd("unbind 1 cgroup:a\n"), "cgroup: unbind 1 cgroup:a");
 	is_agents(&c, 0, "when all are unbound");
 	bindings_are(1, 0, "then");
 	bindings_are(2, 0, "then");
@@ -156,25 +156,27 @@ static void test_pid(void)
 	client_start(&other);
 	cgroup_move("a", c.pid);
 	cgroup_move("a", other.pid);
-	works(swarm_cmd("bind 1 cgroup:a\n"), "bind 1 cgroup:a");
-	works(swarm_cmd("bind 2 pid:%d\n", c.pid), "bind 2 pid:N");
+	works(swarm_cmd("bind 1 cgroup:a\n"), "process: bind 1 cgroup:a");
+	works(swarm_cmd("bind 2 pid:%d\n", c.pid), "process: bind 2 pid:N");
 	bindings_are(2, 1, "then");
 	is_agents(&c, 2, "for a bound process in a bound cgroup");
 	is_agents(&other, 1, "for its neighbour");
-	is(client_call(&c, whose_in_thread, 0, 0), 2, "its threads are bound with it");
-	is(client_call(&c, whose_in_child, 0, 0), 1, "its children are not");
-	works(swarm_cmd("bind 0 pid:%d\n", other.pid), "bind 0 pid:N");
+	is(client_call(&c, whose_in_thread, 0, 0), 2, "process: its threads are bound with it");
+	is(client_call(&c, whose_in_child, 0, 0), 1, "process: its children are not");
+	works(swarm_cmd("bind 0 pid:%d\n", other.pid), "process: bind 0 pid:N");
 	is_agents(&other, 0, "for a process bound to it in a bound cgroup");
 	cgroup_move("d", c.pid);
 	is_agents(&c, 2, "wherever its process moves");
-	is_errno(swarm_cmd("bind 1 pid:%d\n", c.pid), EEXIST, "a bound process is bound");
-	is_errno(swarm_cmd("bind 2 pid:%d\n", c.pid), EEXIST, "also to the same agent");
-	is_errno(swarm_cmd("unbind 1 pid:%d\n", c.pid), ENOENT, "another agent cannot unbind it");
+	is_errno(swarm_cmd("bind 1 pid:%d\n", c.pid), EEXIST, "process: a bound process is bound");
+	is_errno(swarm_cmd("bind 2 pid:%d\n", c.pid), EEXIST, "process: also to the same agent");
+	is_errno(swarm_cmd("unbind 1 pid:%d\n", c.pid), ENOENT,
+		 "process: another agent cannot unbind it");
 	is_agents(&c, 2, "still");
-	works(swarm_cmd("unbind 2 pid:%d\n", c.pid), "unbind 2 pid:N");
+	works(swarm_cmd("unbind 2 pid:%d\n", c.pid), "process: unbind 2 pid:N");
 	is_agents(&c, 0, "for a process not bound any more");
-	is_errno(swarm_cmd("unbind 2 pid:%d\n", c.pid), ENOENT, "which cannot be unbound again");
-	works(swarm_cmd("unbind 1 cgroup:a\n"), "unbind 1 cgroup:a");
+	is_errno(swarm_cmd("unbind 2 pid:%d\n", c.pid), ENOENT,
+		 "process: which cannot be unbound again");
+	works(swarm_cmd("unbind 1 cgroup:a\n"), "process: unbind 1 cgroup:a");
 	bindings_are(2, 0, "then");
 	client_stop(&c, 0);
 	client_stop(&other, 0);
@@ -237,13 +239,14 @@ static void test_errors(void)
 {
 	size_t i;
 
-	works(swarm_cmd("bind 1 cgroup:a\n"), "bind 1 cgroup:a");
+	works(swarm_cmd("bind 1 cgroup:a\n"), "errors: bind 1 cgroup:a");
 	for (i = 0; i < sizeof(errors) / sizeof(*errors); i++)
 		is_errno(swarm_cmd("%s\n", errors[i].line), errors[i].err, "%s", errors[i].line);
-	ok(swarm_cmd("bind 1 cgroup:a/cgroup.procs\n"), "a file of a cgroup cannot be bound");
+	ok(swarm_cmd("bind 1 cgroup:a/cgroup.procs\n"),
+	   "errors: a file of a cgroup cannot be bound");
 	bindings_are(1, 1, "after all the errors");
 	bindings_are(2, 0, "after all the errors");
-	works(swarm_cmd("unbind 1 cgroup://a//\n"), "unbind 1 cgroup://a//");
+	works(swarm_cmd("unbind 1 cgroup://a//\n"), "errors: unbind 1 cgroup://a//");
 }
 
 /* What the end of a binding must leave as it is: @holder has a buffer of agent 1. */
@@ -277,21 +280,23 @@ static void test_cgroup_removed(const struct client *holder)
 	client_start(&c);
 	cgroup_make("e");
 	cgroup_move("e", c.pid);
-	works(swarm_cmd("bind 1 cgroup:e\n"), "bind 1 cgroup:e");
+	works(swarm_cmd("bind 1 cgroup:e\n"), "removed cgroup: bind 1 cgroup:e");
 	bindings_are(1, 2, "with a cgroup");
 	is_agents(&c, 1, "in it");
 	cgroup_move("", c.pid);
-	is_errno(cgroup_remove("e"), 0, "the cgroup is removed");
-	is(waits("e"), 1, "its binding waits");
-	works(swarm_cmd("unbind 1 cgroup:e\n"), "and can be undone");
+	is_errno(cgroup_remove("e"), 0, "removed cgroup: the cgroup is removed");
+	is(waits("e"), 1, "removed cgroup: its binding waits");
+	works(swarm_cmd("unbind 1 cgroup:e\n"), "removed cgroup: and can be undone");
 	nothing_else_ended(holder, "when a bound cgroup is gone");
-	is_errno(swarm_cmd("unbind 1 cgroup:e\n"), ENOENT, "the removed cgroup is not bound");
+	is_errno(swarm_cmd("unbind 1 cgroup:e\n"), ENOENT,
+		 "removed cgroup: the removed cgroup is not bound");
 	cgroup_make("e");
 	cgroup_move("e", c.pid);
 	is_agents(&c, 0, "in a new cgroup of that name");
-	works(swarm_cmd("bind 2 cgroup:e\n"), "the new one can be bound to another agent");
+	works(swarm_cmd("bind 2 cgroup:e\n"),
+	      "removed cgroup: the new one can be bound to another agent");
 	is_agents(&c, 2, "then");
-	works(swarm_cmd("unbind 2 cgroup:e\n"), "and unbound");
+	works(swarm_cmd("unbind 2 cgroup:e\n"), "removed cgroup: and unbound");
 	client_stop(&c, 0);
 	cgroup_remove("e");
 }
@@ -344,7 +349,7 @@ static void ends_by(const struct client *holder, int sig, const char *how)
 	struct client c;
 
 	client_start(&c);
-	works(swarm_cmd("bind 1 pid:%d\n", c.pid), "bind 1 pid:N");
+	works(swarm_cmd("bind 1 pid:%d\n", c.pid), "end of a process: bind 1 pid:N");
 	bindings_are(1, 2, "with a process");
 	is_agents(&c, 1, "for it");
 	client_stop(&c, sig);
@@ -357,13 +362,13 @@ static void test_zombie(const struct client *holder)
 	siginfo_t info;
 
 	client_start(&c);
-	works(swarm_cmd("bind 1 pid:%d\n", c.pid), "bind 1 pid:N");
+	works(swarm_cmd("bind 1 pid:%d\n", c.pid), "zombie: bind 1 pid:N");
 	bindings_are(1, 2, "with a process");
 	kill(c.pid, SIGKILL);
 	if (waitid(P_PID, c.pid, &info, WEXITED | WNOWAIT))
 		bail("waitid");
 	nothing_else_ended(holder, "when a bound process is a zombie");
-	is_errno(swarm_cmd("bind 1 pid:%d\n", c.pid), ENOENT, "a zombie cannot be bound");
+	is_errno(swarm_cmd("bind 1 pid:%d\n", c.pid), ENOENT, "zombie: a zombie cannot be bound");
 	client_stop(&c, SIGKILL);
 	bindings_are(1, 1, "when it is reaped");
 }
@@ -422,19 +427,20 @@ static void test_leader_first(const struct client *holder)
 	if (pipe(thread_told) || pipe(thread_tells))
 		bail("pipe");
 	client_start(&c);
-	works(swarm_cmd("bind 1 pid:%d\n", c.pid), "bind 1 pid:N");
+	works(swarm_cmd("bind 1 pid:%d\n", c.pid), "leader first: bind 1 pid:N");
 	client_post(&c, leave_leader, 0, 0);
-	ok(swarm_wait(leader_is_zombie, &c, DROP_SECONDS), "a bound process's leader exits");
+	ok(swarm_wait(leader_is_zombie, &c, DROP_SECONDS),
+	   "leader first: a bound process's leader exits");
 	/* Bindings are looked through when another bound process is gone. */
 	client_start(&other);
-	works(swarm_cmd("bind 1 pid:%d\n", other.pid), "bind 1 pid:N");
+	works(swarm_cmd("bind 1 pid:%d\n", other.pid), "leader first: bind 1 pid:N");
 	client_stop(&other, SIGKILL);
 	usleep(300000);
 	bindings_are(1, 2, "while another of its threads lives");
 	if (write(thread_told[1], "", 1) != 1 ||
 	    read(thread_tells[0], &agent, sizeof(agent)) != sizeof(agent))
 		bail("the thread died");
-	is(agent, 1, "its buffers are agent 1's");
+	is(agent, 1, "leader first: its buffers are agent 1's");
 	close(thread_told[1]);
 	nothing_else_ended(holder, "when the last thread has exited");
 	client_stop(&c, SIGKILL);
@@ -475,11 +481,11 @@ static void test_exec(const struct client *holder)
 	if (pipe(thread_tells))
 		bail("pipe");
 	client_start(&c);
-	works(swarm_cmd("bind 1 pid:%d\n", c.pid), "bind 1 pid:N");
+	works(swarm_cmd("bind 1 pid:%d\n", c.pid), "exec: bind 1 pid:N");
 	client_post(&c, exec_in_thread, 0, 0);
 	if (read(thread_tells[0], &agent, sizeof(agent)) != sizeof(agent))
 		bail("no program was executed");
-	is(agent, 1, "a process stays bound when one of its threads executes a program");
+	is(agent, 1, "exec: a process stays bound when one of its threads executes a program");
 	bindings_are(1, 2, "then");
 	client_stop(&c, SIGKILL);
 	close(thread_tells[0]);
@@ -575,19 +581,23 @@ static void test_passing(void)
 
 	client_start(&from);
 	client_start(&to);
-	works(swarm_cmd("bind 1 pid:%d\nbind 2 pid:%d\n", from.pid, to.pid), "bind two processes");
-	is_errno(client_call(&from, send_buffer, SOURCE_VGEM, 0), 0, "agent 1 sends a dma-buf");
-	is_errno(client_call(&to, receive_buffer, SOURCE_VGEM, 0), 0, "agent 2 imports it");
-	is(swarm_get("agents", "ID", 1, "USED"), SIZE, "agent 1 still pays");
-	is(swarm_get("agents", "ID", 2, "USED"), 0, "agent 2 does not");
+	works(swarm_cmd("bind 1 pid:%d\nbind 2 pid:%d\n", from.pid, to.pid),
+	      "passed on: bind two processes");
+	is_errno(client_call(&from, send_buffer, SOURCE_VGEM, 0), 0,
+		 "passed on: agent 1 sends a dma-buf");
+	is_errno(client_call(&to, receive_buffer, SOURCE_VGEM, 0), 0,
+		 "passed on: agent 2 imports it");
+	is(swarm_get("agents", "ID", 1, "USED"), SIZE, "passed on: agent 1 still pays");
+	is(swarm_get("agents", "ID", 2, "USED"), 0, "passed on: agent 2 does not");
 	client_stop(&from, SIGKILL);
 	bindings_are(1, 0, "when the sender is gone");
-	is(swarm_get("agents", "ID", 1, "USED"), SIZE, "agent 1 pays for what agent 2 holds");
-	is(swarm_get("agents", "ID", 2, "USED"), 0, "agent 2 does not");
+	is(swarm_get("agents", "ID", 1, "USED"), SIZE,
+	   "passed on: agent 1 pays for what agent 2 holds");
+	is(swarm_get("agents", "ID", 2, "USED"), 0, "passed on: agent 2 does not");
 	totals_add_up("with a buffer passed on");
 	client_stop(&to, SIGKILL);
 	bindings_are(2, 0, "when the receiver is gone");
-	is(swarm_get("agents", "ID", 1, "USED"), 0, "then nobody pays");
+	is(swarm_get("agents", "ID", 1, "USED"), 0, "passed on: then nobody pays");
 }
 
 static void test_remove_agent(void)
@@ -599,21 +609,21 @@ static void test_remove_agent(void)
 	cgroup_move("a", inside.pid);
 	swarm_cmd("create_agent 4\n");
 	works(swarm_cmd("bind 4 cgroup:a\nbind 4 cgroup:d\nbind 4 pid:%d\n", bound.pid),
-	      "three bindings");
+	      "remove_agent: three bindings");
 	bindings_are(4, 3, "then");
 	is_agents(&inside, 4, "in the cgroup");
 	is_agents(&bound, 4, "for the process");
-	works(swarm_cmd("remove_agent 4\n"), "remove_agent 4");
+	works(swarm_cmd("remove_agent 4\n"), "remove_agent: remove_agent 4");
 	is_agents(&inside, 0, "in the cgroup without agent 4");
 	is_agents(&bound, 0, "for the process without it");
 	swarm_cmd("create_agent 4\n");
 	bindings_are(4, 0, "when it is made again");
 	is_agents(&inside, 0, "still");
 	works(swarm_cmd("bind 2 cgroup:a\nbind 2 pid:%d\n", bound.pid),
-	      "what was bound can be bound to another");
+	      "remove_agent: what was bound can be bound to another");
 	is_agents(&inside, 2, "in the cgroup");
 	is_agents(&bound, 2, "for the process");
-	works(swarm_cmd("unbind 2 cgroup:a\n"), "unbind 2 cgroup:a");
+	works(swarm_cmd("unbind 2 cgroup:a\n"), "remove_agent: unbind 2 cgroup:a");
 	client_stop(&inside, 0);
 	client_stop(&bound, 0);
 	bindings_are(2, 0, "at last");

@@ -296,21 +296,26 @@ static void test_commands(void)
 	is_errno(swarm_allocate(AGENT, SIZE, device, &id), 0, "allocate: one buffer");
 	snprintf(line, sizeof(line), "allocate %d 4096 %llu\n", AGENT, device);
 	err = write(fd, line, strlen(line)) < 0 ? errno : 0;
-	is_errno(err, EDQUOT, "but not two of an agent that may have one");
+	is_errno(err, EDQUOT, "caps of commands: EDQUOT for two of an agent that may have one");
 	result = swarm_slurp(fd, 4096, &len);
-	is_str(result, "-EDQUOT agent 5 has 1 buffers already\n", "which it says");
+	is_str(result, "-EDQUOT agent 5 has 1 buffers already\n",
+	       "caps of commands: the result says why");
 	free(result);
-	is_errno(swarm_cmd("free %llu", id), 0, "freed");
-	is_errno(swarm_cmd("create_context %d %llu", AGENT, device), 0, "one declared context");
-	is_errno(swarm_cmd("create_context %d %llu", AGENT, device), EDQUOT, "but not two");
-	is_errno(swarm_cmd("create_context 0 %llu", device), 0, "agent 0 may have more");
-	is_errno(swarm_cmd("remove_agent %d", AGENT), 0, "the agent goes");
+	is_errno(swarm_cmd("free %llu", id), 0, "caps of commands: the buffer is freed");
+	is_errno(swarm_cmd("create_context %d %llu", AGENT, device), 0,
+		 "caps of commands: one declared context");
+	is_errno(swarm_cmd("create_context %d %llu", AGENT, device), EDQUOT,
+		 "caps of commands: EDQUOT for two declared contexts");
+	is_errno(swarm_cmd("create_context 0 %llu", device), 0,
+		 "caps of commands: agent 0 may have more contexts");
+	is_errno(swarm_cmd("remove_agent %d", AGENT), 0, "caps of commands: the agent goes");
 	swarm_cmd("create_agent %d", AGENT);
 	swarm_cmd("bind %d pid:%d", AGENT, client.pid);
 	set_cap("buffers", MANY);
 	set_cap("contexts", MANY);
 	id = swarm_get("contexts", "AGENT", 0, "ID");
-	is_errno(swarm_cmd("destroy_context %llu", id), 0, "and the other context");
+	is_errno(swarm_cmd("destroy_context %llu", id), 0,
+		 "caps of commands: the context of agent 0 is destroyed");
 	close(fd);
 }
 
@@ -324,13 +329,19 @@ static void test_passed_on(void)
 	fd = client_call(&other, do_fd, 0, 0);
 	client_call(&client, do_take, other.pid, fd);
 	set_cap("contexts", 0);
-	is_errno(client_call(&client, do_make, 0, 0), 0, "a file of another agent is used");
-	is(swarm_get("agents", "ID", AGENT, "CONTEXTS"), 0, "by one that may have none");
-	is(swarm_get("agents", "ID", OTHER, "CONTEXTS"), 1, "it stays the other's");
+	is_errno(client_call(&client, do_make, 0, 0), 0,
+		 "cap and a file passed on: a file of another agent is used");
+	is(swarm_get("agents", "ID", AGENT, "CONTEXTS"), 0,
+	   "cap and a file passed on: its context is not that of an agent that may have none");
+	is(swarm_get("agents", "ID", OTHER, "CONTEXTS"), 1,
+	   "cap and a file passed on: it stays the other agent's");
 	set_cap("contexts", MANY);
-	is_errno(client_call(&client, do_make, 0, 0), 0, "it is used again");
-	is(swarm_get("agents", "ID", AGENT, "CONTEXTS"), 1, "where it may be, it is whose it is");
-	is(swarm_get("agents", "ID", OTHER, "CONTEXTS"), 0, "and not the other's");
+	is_errno(client_call(&client, do_make, 0, 0), 0,
+		 "cap and a file passed on: it is used again");
+	is(swarm_get("agents", "ID", AGENT, "CONTEXTS"), 1,
+	   "cap and a file passed on: its context is the agent's that may have one");
+	is(swarm_get("agents", "ID", OTHER, "CONTEXTS"), 0,
+	   "cap and a file passed on: the other agent has none then");
 	client_call(&client, do_end, 0, 0);
 	client_call(&other, do_end, 0, 0);
 	set_policy("audit");
@@ -347,21 +358,26 @@ static void test_template(void)
 {
 	const long without = 3, with = 4;
 
-	is_errno(swarm_cmd("template /caps"), 0, "a template");
-	is_errno(cgroup_make("caps"), 0, "a cgroup comes");
+	is_errno(swarm_cmd("template /caps"), 0, "cap and a template: a template");
+	is_errno(cgroup_make("caps"), 0, "cap and a template: a cgroup comes");
 	client_stop(&other, 0);
 	client_start(&other);
-	is_errno(client_call(&other, do_move, 1, 0), 0, "a process in it");
-	is_errno(client_call(&other, do_make, 2, 0), 0, "has a file open");
-	is_errno(client_call(&other, do_move, 0, 0), 0, "and leaves");
-	is_errno(cgroup_remove("caps"), 0, "the cgroup goes");
+	is_errno(client_call(&other, do_move, 1, 0), 0, "cap and a template: a process in it");
+	is_errno(client_call(&other, do_make, 2, 0), 0,
+		 "cap and a template: the process has a file open");
+	is_errno(client_call(&other, do_move, 0, 0), 0,
+		 "cap and a template: the process leaves the cgroup");
+	is_errno(cgroup_remove("caps"), 0, "cap and a template: the cgroup goes");
 	swarm_wait(agents_are, &with, GONE_SECONDS);
 	sleep(2);
-	is(life_rows("agents"), with, "its agent stays");
-	is(swarm_get("contexts", "PID", other.pid, "AGENT"), 1ULL << 32, "as the file's");
+	is(life_rows("agents"), with, "cap and a template: the agent of the cgroup stays");
+	is(swarm_get("contexts", "PID", other.pid, "AGENT"), 1ULL << 32,
+	   "cap and a template: the file is that agent's");
 	client_call(&other, do_drop, 0, 0);
-	ok(swarm_wait(agents_are, &without, GONE_SECONDS), "it goes with the file");
-	is_errno(swarm_cmd("remove_template /caps"), 0, "and the template");
+	ok(swarm_wait(agents_are, &without, GONE_SECONDS),
+	   "cap and a template: the agent goes with the file");
+	is_errno(swarm_cmd("remove_template /caps"), 0,
+		 "cap and a template: the template is removed");
 }
 
 static void find_vgem(void)

@@ -54,10 +54,10 @@ static void set_up(void)
 			   "grant 8 0x3000-0x3fff rw\n"
 			   "bind 7 cgroup:/tenant\\040a\nbind 8 cgroup:/not-yet later\nbind 8 pid:%d\n"
 			   "template /job-* 16M\npolicy audit\n", device, device, getpid()), 0,
-		 "agents, limits, rules, bindings, a template and a policy are set up");
+		 "config: agents, limits, rules, bindings, a template and a policy are set up");
 	if (swarm_allocate(8, 4096, device, &id))
 		bail("allocate");
-	is_errno(swarm_cmd("grant 7 buf=%llu r\n", id), 0, "and a rule on a buffer");
+	is_errno(swarm_cmd("grant 7 buf=%llu r\n", id), 0, "config: and a rule on a buffer");
 }
 
 static void test_lines(void)
@@ -77,10 +77,10 @@ static void test_lines(void)
 	tells(config, "# bind 8 pid:%d", getpid());
 	tells(config, "template /job-* 16777216");
 	tells(config, "policy audit");
-	ok(strstr(config, "\n# grant 7 buf="), "the rule on a buffer is a comment");
-	ok(!strstr(config, "job-1"), "the template's agent is left out");
+	ok(strstr(config, "\n# grant 7 buf="), "config: the rule on a buffer is a comment");
+	ok(!strstr(config, "job-1"), "config: the template's agent is left out");
 	ok(strstr(config, "\npolicy audit\n")[strlen("\npolicy audit\n")] == '\0',
-	   "the policy is last");
+	   "config: the policy is last");
 	free(config);
 }
 
@@ -88,7 +88,7 @@ static void take_down(void)
 {
 	is_errno(swarm_cmd("remove_template /job-*\nremove_agent 7\nremove_agent 8\n"
 			   "set_capacity %llu max\npolicy off\n", device), 0,
-		 "all of it is taken down");
+		 "config: all of it is taken down");
 }
 
 /* The text without its comments. */
@@ -112,14 +112,15 @@ static void test_again(void)
 	char *config = swarm_read("config"), *commands, *again;
 
 	take_down();
-	is_errno(swarm_write("control", config), 0, "what config said is written to control");
+	is_errno(swarm_write("control", config), 0,
+		 "config: what config said is written to control");
 	commands = commands_of(config);
 	again = swarm_read("config");
-	is_str(commands_of(again), commands, "and is all there again");
-	is_errno(swarm_write("control", again), 0, "once more, on top of itself");
+	is_str(commands_of(again), commands, "config: and is all there again");
+	is_errno(swarm_write("control", again), 0, "config: once more, on top of itself");
 	free(again);
 	again = swarm_read("config");
-	is_str(commands_of(again), commands, "it changes nothing");
+	is_str(commands_of(again), commands, "config: it changes nothing");
 	free(again);
 	free(commands);
 	free(config);
@@ -180,13 +181,14 @@ static void test_comments(void)
 	long long before = swarm_stat("commands");
 
 	is_errno(swarm_write("control", "# a comment of more words than a command has\n"
-			     "  #\n\n#policy nonsense\n"), 0, "comments are no commands");
-	is(swarm_stat("commands"), before, "and are not counted");
-	is_errno(swarm_write("quotas", "# AGENT BYTES\n7 2G\n"), 0, "quotas takes them");
-	is(swarm_get("agents", "ID", 7, "QUOTA"), 2LL << 30, "and the line behind");
-	is_errno(swarm_write("dma_permissions", "# a rule\n"), 0, "dma_permissions takes them");
+			     "  #\n\n#policy nonsense\n"), 0, "comments: comments are no commands");
+	is(swarm_stat("commands"), before, "comments: and are not counted");
+	is_errno(swarm_write("quotas", "# AGENT BYTES\n7 2G\n"), 0, "comments: quotas takes them");
+	is(swarm_get("agents", "ID", 7, "QUOTA"), 2LL << 30, "comments: and the line behind");
+	is_errno(swarm_write("dma_permissions", "# a rule\n"), 0,
+		 "comments: dma_permissions takes them");
 	is_errno(swarm_write("control", "policy audit # now\n"), EINVAL,
-		 "behind a command it is a word");
+		 "comments: behind a command it is a word");
 }
 
 int main(void)

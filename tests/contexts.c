@@ -135,24 +135,25 @@ static void test_open(bool is_vgem)
 	client_start(&c);
 	row_fd = client_call(&c, run_open, is_vgem, 0);
 	is(contexts_of("PID", c.pid), 1, "%s: an open card is a context", name);
-	is(swarm_get("contexts", "PID", c.pid, "DEVICE"), is_vgem ? vgem : virtio, "DEVICE");
-	is(swarm_get("contexts", "PID", c.pid, "AGENT"), 0, "AGENT");
-	is_str(cell_of("PID", c.pid, "KIND", buf, sizeof(buf)), "drm", "KIND");
-	is_str(cell_of("PID", c.pid, "STATE", buf, sizeof(buf)), "open", "STATE");
-	is_str(cell_of("PID", c.pid, "COMM", buf, sizeof(buf)), "opener", "COMM");
-	is(swarm_get("contexts", "PID", c.pid, "SWITCHES"), 0, "SWITCHES");
+	is(swarm_get("contexts", "PID", c.pid, "DEVICE"), is_vgem ? vgem : virtio,
+	   "open card: DEVICE");
+	is(swarm_get("contexts", "PID", c.pid, "AGENT"), 0, "open card: AGENT");
+	is_str(cell_of("PID", c.pid, "KIND", buf, sizeof(buf)), "drm", "open card: KIND");
+	is_str(cell_of("PID", c.pid, "STATE", buf, sizeof(buf)), "open", "open card: STATE");
+	is_str(cell_of("PID", c.pid, "COMM", buf, sizeof(buf)), "opener", "open card: COMM");
+	is(swarm_get("contexts", "PID", c.pid, "SWITCHES"), 0, "open card: SWITCHES");
 	is(swarm_get("devices", "ID", is_vgem ? vgem : virtio, "CONTEXTS"), 1,
-	   "the device has one context");
+	   "open card: the device has one context");
 	client_call(&c, run_open, is_vgem, 0);
 	is(contexts_of("PID", c.pid), 2, "%s: opened twice it is two", name);
 	is(swarm_get("devices", "ID", is_vgem ? vgem : virtio, "CONTEXTS"), 2,
-	   "of the device as well");
+	   "open card: the device has two contexts");
 	client_call(&c, run_close, row_fd, 0);
 	is(contexts_of("PID", c.pid), 1, "%s: closed once it is one", name);
 	client_stop(&c, 0);
 	ok(goes(c.pid), "%s: a process that exits leaves none", name);
 	is(swarm_get("devices", "ID", is_vgem ? vgem : virtio, "CONTEXTS"), 0,
-	   "nor does the device have one");
+	   "open card: the device has none then");
 }
 
 static void test_shared(void)
@@ -164,23 +165,23 @@ static void test_shared(void)
 	client_start(&c);
 	fd = client_call(&c, run_open, 1, 0);
 	twin = client_call(&c, run_dup, fd, 0);
-	is(contexts_of("PID", c.pid), 1, "a duplicate is no new context");
+	is(contexts_of("PID", c.pid), 1, "shared file: a duplicate is no new context");
 	client_call(&c, run_close, fd, 0);
-	is(contexts_of("PID", c.pid), 1, "the duplicate keeps it");
+	is(contexts_of("PID", c.pid), 1, "shared file: the duplicate keeps it");
 	child = client_call(&c, run_fork, 0, 0);
-	is(life_rows("contexts"), 1, "nor is a child's");
+	is(life_rows("contexts"), 1, "shared file: a child's is no new context");
 	client_call(&c, run_close, twin, 0);
-	is(life_rows("contexts"), 1, "the child keeps it");
+	is(life_rows("contexts"), 1, "shared file: the child keeps it");
 	kill(child, SIGKILL);
-	ok(goes(c.pid), "it goes with the child");
+	ok(goes(c.pid), "shared file: it goes with the child");
 	client_stop(&c, 0);
 
 	client_start(&c);
 	client_call(&c, run_open, 1, 0);
 	client_call(&c, run_open, 0, 0);
-	is(contexts_of("PID", c.pid), 2, "two cards are two contexts");
+	is(contexts_of("PID", c.pid), 2, "shared file: two cards are two contexts");
 	client_stop(&c, SIGKILL);
-	ok(goes(c.pid), "a process killed leaves none");
+	ok(goes(c.pid), "shared file: a process killed leaves none");
 }
 
 static void test_render_node(void)
@@ -191,11 +192,11 @@ static void test_render_node(void)
 	if (client_call(&c, run_open, 0, 1) < 0) {
 		skip("no render node");
 	} else {
-		is(contexts_of("PID", c.pid), 1, "an open render node is a context");
+		is(contexts_of("PID", c.pid), 1, "render node: an open render node is a context");
 		client_call(&c, run_close, client_call(&c, run_dup, 0, 0), 0);
 	}
 	client_stop(&c, 0);
-	ok(goes(c.pid), "and goes");
+	ok(goes(c.pid), "render node: its context goes");
 }
 
 /* A server opens a file and passes it to a client, which works for another agent. */
@@ -213,14 +214,19 @@ static void test_passed_on(void)
 	swarm_cmd("bind %d pid:%d", AGENT, user.pid);
 	fd = client_call(&server, run_open, 1, 0);
 	id = swarm_get("contexts", "PID", server.pid, "ID");
-	is_errno(client_call(&user, run_take, server.pid, fd), 0, "an open file is passed on");
-	is(swarm_get("contexts", "ID", id, "PID"), server.pid, "its context is the opener's");
-	is_errno(client_call(&user, run_create, 0, 0), 0, "the other process makes a buffer by it");
+	is_errno(client_call(&user, run_take, server.pid, fd), 0,
+		 "file passed on: an open file is passed on");
+	is(swarm_get("contexts", "ID", id, "PID"), server.pid,
+	   "file passed on: its context is the opener's");
+	is_errno(client_call(&user, run_create, 0, 0), 0,
+		 "file passed on: the other process makes a buffer by it");
 	is(swarm_get("contexts", "ID", id, "PID"), user.pid,
-	   "from then on it is the context of that process");
-	is(swarm_get("contexts", "ID", id, "AGENT"), AGENT, "and of its agent");
-	is_str(cell_of("ID", id, "COMM", buf, sizeof(buf)), "user", "and has its name");
-	is(contexts_of("PID", server.pid), 0, "the opener has none");
+	   "file passed on: from then on it is the context of that process");
+	is(swarm_get("contexts", "ID", id, "AGENT"), AGENT,
+	   "file passed on: the context is that process's agent's");
+	is_str(cell_of("ID", id, "COMM", buf, sizeof(buf)), "user",
+	       "file passed on: COMM is the name of that process");
+	is(contexts_of("PID", server.pid), 0, "file passed on: the opener has none");
 	for (i = 0; i < 100; i++) {
 		client_call(&server, run_create, 0, 0);
 		if ((pid_t)swarm_get("contexts", "ID", id, "PID") != server.pid)
@@ -229,14 +235,14 @@ static void test_passed_on(void)
 		if ((pid_t)swarm_get("contexts", "ID", id, "PID") != user.pid)
 			break;
 	}
-	is(i, 100, "it follows to and fro");
-	is(life_rows("contexts"), 1, "and is one all the time");
+	is(i, 100, "file passed on: the context follows each use");
+	is(life_rows("contexts"), 1, "file passed on: there is one context all the time");
 	client_stop(&server, 0);
-	is(contexts_of("PID", user.pid), 1, "the opener's end does not end it");
-	is_errno(swarm_cmd("remove_agent %d", AGENT), 0, "the agent is removed");
-	is(swarm_get("contexts", "ID", id, "AGENT"), 0, "its context is agent 0's");
+	is(contexts_of("PID", user.pid), 1, "file passed on: the opener's end does not end it");
+	is_errno(swarm_cmd("remove_agent %d", AGENT), 0, "file passed on: the agent is removed");
+	is(swarm_get("contexts", "ID", id, "AGENT"), 0, "file passed on: its context is agent 0's");
 	client_stop(&user, 0);
-	ok(goes(user.pid), "and goes with its last user");
+	ok(goes(user.pid), "file passed on: it goes with its last user");
 }
 
 static __u64 declare(__u64 agent, __u64 device)
@@ -266,31 +272,39 @@ static void test_declared(void)
 	b = declare(AGENT, vgem);
 	c = declare(0, virtio);
 	ok(a && b > a && c > b, "three declared contexts have ids: %llu %llu %llu", a, b, c);
-	is(life_rows("contexts"), 3, "and rows");
-	is(swarm_get("contexts", "ID", a, "AGENT"), AGENT, "AGENT");
-	is(swarm_get("contexts", "ID", a, "DEVICE"), vgem, "DEVICE");
-	is(swarm_get("contexts", "ID", a, "PID"), getpid(), "PID");
-	is_str(cell_of("ID", a, "KIND", buf, sizeof(buf)), "declared", "KIND");
-	is_str(state(a), "idle", "one new is not active");
-	is_errno(swarm_cmd("switch_context %llu %llu", vgem, a), 0, "switched to");
-	is_str(state(a), "active", "it is");
-	is_str(state(b), "idle", "another is not");
-	is_errno(swarm_cmd("switch_context %llu %llu", virtio, c), 0, "switched on another device");
-	is_str(state(a), "active", "which changes nothing here");
-	is_str(state(c), "active", "but there");
+	is(life_rows("contexts"), 3, "declared contexts: each has a row");
+	is(swarm_get("contexts", "ID", a, "AGENT"), AGENT, "declared contexts: AGENT");
+	is(swarm_get("contexts", "ID", a, "DEVICE"), vgem, "declared contexts: DEVICE");
+	is(swarm_get("contexts", "ID", a, "PID"), getpid(), "declared contexts: PID");
+	is_str(cell_of("ID", a, "KIND", buf, sizeof(buf)), "declared", "declared contexts: KIND");
+	is_str(state(a), "idle", "declared contexts: one new is not active");
+	is_errno(swarm_cmd("switch_context %llu %llu", vgem, a), 0,
+		 "declared contexts: switch_context to one");
+	is_str(state(a), "active", "declared contexts: that one is active");
+	is_str(state(b), "idle", "declared contexts: another is idle");
+	is_errno(swarm_cmd("switch_context %llu %llu", virtio, c), 0,
+		 "declared contexts: switched on another device");
+	is_str(state(a), "active", "declared contexts: one is active still on the first device");
+	is_str(state(c), "active", "declared contexts: another is active on the other device");
 	swarm_cmd("switch_context %llu %llu", vgem, b);
-	is_str(state(a), "idle", "one switched away from is idle");
-	is_str(state(b), "active", "as there is one active");
+	is_str(state(a), "idle", "declared contexts: one switched away from is idle");
+	is_str(state(b), "active", "declared contexts: one is active at a time");
 	swarm_cmd("switch_context %llu %llu", vgem, b);
 	swarm_cmd("switch_context %llu %llu", vgem, a);
-	is(swarm_get("contexts", "ID", a, "SWITCHES"), 2, "SWITCHES counts both times");
-	is(swarm_get("contexts", "ID", b, "SWITCHES"), 1, "but not to what is active already");
-	is(swarm_get("devices", "ID", vgem, "CONTEXTS"), 2, "the device has two contexts");
-	is_errno(swarm_cmd("destroy_context %llu", a), 0, "the active one is destroyed");
-	is_errno(swarm_cmd("destroy_context %llu", a), ENOENT, "but once");
-	is_str(state(b), "idle", "no other one is active for that");
-	ok(declare(0, vgem) > c, "no id is used twice");
-	is_errno(swarm_cmd("destroy_context %llu", c), 0, "agent 0's is destroyed");
+	is(swarm_get("contexts", "ID", a, "SWITCHES"), 2,
+	   "declared contexts: SWITCHES counts both times");
+	is(swarm_get("contexts", "ID", b, "SWITCHES"), 1,
+	   "declared contexts: SWITCHES does not count a switch to the active one");
+	is(swarm_get("devices", "ID", vgem, "CONTEXTS"), 2,
+	   "declared contexts: the device has two contexts");
+	is_errno(swarm_cmd("destroy_context %llu", a), 0,
+		 "declared contexts: the active one is destroyed");
+	is_errno(swarm_cmd("destroy_context %llu", a), ENOENT,
+		 "declared contexts: ENOENT when it is destroyed again");
+	is_str(state(b), "idle", "declared contexts: no other one is active for that");
+	ok(declare(0, vgem) > c, "declared contexts: no id is used twice");
+	is_errno(swarm_cmd("destroy_context %llu", c), 0,
+		 "declared contexts: agent 0's is destroyed");
 }
 
 static void test_errors(void)
@@ -303,29 +317,40 @@ static void test_errors(void)
 		drm = declared + 1;
 	while (strcmp(state(drm), "open") && drm < declared + 64)
 		drm++;
-	is_errno(swarm_cmd("create_context %d %llu", 77, vgem), ENOENT, "no such agent");
-	is_errno(swarm_cmd("create_context 0 %llu", NONE), ENODEV, "no such device");
-	is_errno(swarm_cmd("create_context 0"), EINVAL, "a word missing");
-	is_errno(swarm_cmd("create_context 0 %llu 1", vgem), EINVAL, "a word too many");
-	is_errno(swarm_cmd("create_context 0 x"), EINVAL, "not a number");
-	is_errno(swarm_cmd("create_context 0 -"), EINVAL, "the row of no device");
+	is_errno(swarm_cmd("create_context %d %llu", 77, vgem), ENOENT,
+		 "create_context: ENOENT without such an agent");
+	is_errno(swarm_cmd("create_context 0 %llu", NONE), ENODEV,
+		 "create_context: ENODEV without such a device");
+	is_errno(swarm_cmd("create_context 0"), EINVAL,
+		 "create_context: EINVAL for a word missing");
+	is_errno(swarm_cmd("create_context 0 %llu 1", vgem), EINVAL,
+		 "create_context: EINVAL for a word too many");
+	is_errno(swarm_cmd("create_context 0 x"), EINVAL,
+		 "create_context: EINVAL for what is no number");
+	is_errno(swarm_cmd("create_context 0 -"), EINVAL,
+		 "create_context: EINVAL for the row of no device");
 	is_errno(swarm_cmd("switch_context %llu %llu", NONE, declared), ENODEV,
-		 "switch on no device");
+		 "switch_context: ENODEV without such a device");
 	is_errno(swarm_cmd("switch_context %llu %llu", vgem, NONE), ENOENT,
-		 "switch to no context");
+		 "switch_context: ENOENT without such a context");
 	is_errno(swarm_cmd("switch_context %llu %llu", virtio, declared), ENOENT,
-		 "switch to another device's");
+		 "switch_context: ENOENT for another device's context");
 	is_errno(swarm_cmd("switch_context %llu %llu", vgem, drm), EINVAL,
-		 "switch to an open file");
-	is_errno(swarm_cmd("switch_context %llu", vgem), EINVAL, "switch to nothing");
-	is_errno(swarm_cmd("destroy_context %llu", drm), EINVAL, "destroy an open file");
-	is_errno(swarm_cmd("destroy_context %llu", NONE), ENOENT, "destroy what is not");
-	is_errno(swarm_cmd("destroy_context"), EINVAL, "destroy nothing");
-	is_str(state(drm), "open", "the open file is as it was");
-	is_str(state(declared), "idle", "so is the declared one");
-	is_errno(swarm_cmd("destroy_context %llu", declared), 0, "which goes");
+		 "switch_context: EINVAL for an open file");
+	is_errno(swarm_cmd("switch_context %llu", vgem), EINVAL,
+		 "switch_context: EINVAL for a word missing");
+	is_errno(swarm_cmd("destroy_context %llu", drm), EINVAL,
+		 "destroy_context: EINVAL for an open file");
+	is_errno(swarm_cmd("destroy_context %llu", NONE), ENOENT,
+		 "destroy_context: ENOENT without such a context");
+	is_errno(swarm_cmd("destroy_context"), EINVAL,
+		 "destroy_context: EINVAL for a word missing");
+	is_str(state(drm), "open", "errors: the open file is as it was");
+	is_str(state(declared), "idle", "errors: the declared context is as it was");
+	is_errno(swarm_cmd("destroy_context %llu", declared), 0,
+		 "errors: the declared context is destroyed");
 	close(card);
-	is_str(state(drm), "", "as the file does");
+	is_str(state(drm), "", "errors: the open file's goes when it is closed");
 }
 
 /* Agent 5 has a declared context from test_declared(). */
@@ -335,19 +360,22 @@ static void test_remove_agent(void)
 	long fd;
 
 	client_start(&c);
-	is_errno(swarm_cmd("bind %d pid:%d", AGENT, c.pid), 0, "a process of agent %d", AGENT);
+	is_errno(swarm_cmd("bind %d pid:%d", AGENT, c.pid), 0,
+		 "remove_agent: a process of agent %d", AGENT);
 	fd = client_call(&c, run_open, 1, 0);
-	is(swarm_get("contexts", "PID", c.pid, "AGENT"), AGENT, "its file is the agent's");
-	is(contexts_of("AGENT", AGENT), 2, "as a declared one");
-	is_errno(swarm_cmd("remove_agent %d", AGENT), 0, "the agent is removed");
-	is(contexts_of("AGENT", AGENT), 0, "it has no contexts");
-	is(contexts_of("PID", c.pid), 1, "the file is still open");
-	is(swarm_get("contexts", "PID", c.pid, "AGENT"), 0, "as agent 0's");
+	is(swarm_get("contexts", "PID", c.pid, "AGENT"), AGENT,
+	   "remove_agent: its file is the agent's");
+	is(contexts_of("AGENT", AGENT), 2, "remove_agent: the agent has two contexts");
+	is_errno(swarm_cmd("remove_agent %d", AGENT), 0, "remove_agent: the agent is removed");
+	is(contexts_of("AGENT", AGENT), 0, "remove_agent: the agent has no contexts then");
+	is(contexts_of("PID", c.pid), 1, "remove_agent: the file is still open");
+	is(swarm_get("contexts", "PID", c.pid, "AGENT"), 0, "remove_agent: the file is agent 0's");
 	swarm_cmd("create_agent %d", AGENT);
-	is(contexts_of("AGENT", AGENT), 0, "a new agent of that id has none");
-	is(swarm_get("contexts", "PID", c.pid, "AGENT"), 0, "the file stays agent 0's");
+	is(contexts_of("AGENT", AGENT), 0, "remove_agent: a new agent of that id has none");
+	is(swarm_get("contexts", "PID", c.pid, "AGENT"), 0,
+	   "remove_agent: the file stays agent 0's");
 	client_call(&c, run_close, fd, 0);
-	is(contexts_of("PID", c.pid), 0, "and goes when it is closed");
+	is(contexts_of("PID", c.pid), 0, "remove_agent: the file's context goes when it is closed");
 	client_stop(&c, 0);
 	swarm_cmd("remove_agent %d", AGENT);
 }
@@ -384,13 +412,15 @@ static void test_cap(void)
 
 	swarm_cmd("create_agent 9");
 	done = declare_many(9, DECLARED_MAX + 1, &err);
-	is(done, DECLARED_MAX - had, "there can be %d declared contexts", DECLARED_MAX);
-	is_errno(err, ENOSPC, "and not one more");
-	is(life_rows("contexts"), DECLARED_MAX, "all have rows");
-	is(swarm_get("devices", "ID", vgem, "CONTEXTS"), DECLARED_MAX, "the device has them");
-	is_errno(swarm_cmd("remove_agent 9"), 0, "their agent goes");
-	is(life_rows("contexts"), had, "and they with it");
-	ok(declare(0, vgem), "there is room again");
+	is(done, DECLARED_MAX - had,
+	   "as many as can be: there can be %d declared contexts", DECLARED_MAX);
+	is_errno(err, ENOSPC, "as many as can be: ENOSPC for one more");
+	is(life_rows("contexts"), DECLARED_MAX, "as many as can be: all have rows");
+	is(swarm_get("devices", "ID", vgem, "CONTEXTS"), DECLARED_MAX,
+	   "as many as can be: the device has them");
+	is_errno(swarm_cmd("remove_agent 9"), 0, "as many as can be: their agent goes");
+	is(life_rows("contexts"), had, "as many as can be: they go with their agent");
+	ok(declare(0, vgem), "as many as can be: there is room again");
 }
 
 static void test_rounds(void)

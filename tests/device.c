@@ -297,28 +297,31 @@ static void check_self_and_ledger(void)
 	is(tenant(&c, run_limit, 0, 0), LIMIT, "SELF: its limit");
 	is(tenant(&c, run_limit, 1, 0), -1, "SELF: none on the device, where it has nothing");
 	is_errno(tenant(&c, run_no_device, 0, 0), ENODEV, "SELF: no such device");
-	is_errno(tenant(&c, run_reserve, 4096, 0), 0, "RESERVE");
+	is_errno(tenant(&c, run_reserve, 4096, 0), 0, "RESERVE: a buffer of 4 KiB");
 	id = tenant(&c, run_id, 0, 0);
 	is(tenant(&c, run_used, 0, 0), 4096, "SELF: what is used");
-	is(swarm_get("allocations", "ID", id, "AGENT"), 1, "its row");
+	is(swarm_get("allocations", "ID", id, "AGENT"), 1, "RESERVE: allocations has its row");
 	is_errno(tenant(&c, run_reserve, LIMIT, 0), EDQUOT, "RESERVE: over the limit");
 	is_errno(tenant(&c, run_reserve, 0, 0), EINVAL, "RESERVE: nothing");
-	is_errno(tenant(&c, run_release, id, 0), 0, "RELEASE");
+	is_errno(tenant(&c, run_release, id, 0), 0, "RELEASE: that buffer");
 	is_errno(tenant(&c, run_release, id, 0), ENOENT, "RELEASE: again");
 	is(tenant(&c, run_used, 0, 0), 0, "SELF: nothing is used");
-	is_errno(tenant(&c, run_reserve, 4096, 0), 0, "RESERVE again");
+	is_errno(tenant(&c, run_reserve, 4096, 0), 0, "ledger by ioctl: RESERVE again");
 	id = tenant(&c, run_id, 0, 0);
-	is_errno(swarm_cmd("free %ld", id), 0, "freed by command");
+	is_errno(swarm_cmd("free %ld", id), 0, "ledger by ioctl: freed by command");
 	is_errno(tenant(&c, run_release, id, 0), ENOENT, "RELEASE: it is gone");
 	swarm_cmd("set_capacity %llu 8192", device);
 	is_errno(tenant(&c, run_reserve, 16384, 0), ENOSPC, "RESERVE: over the capacity");
 	swarm_cmd("set_capacity %llu max", device);
-	is_errno(tenant(&c, run_reserve, 4096, 0), 0, "RESERVE once more");
+	is_errno(tenant(&c, run_reserve, 4096, 0), 0, "ledger by ioctl: RESERVE once more");
 	tenant(&c, run_close, 0, 0);
-	is(swarm_get("agents", "ID", 1, "USED"), 0, "close() gives it back");
-	is_errno(tenant(&c, run_reserve, 4096, 0), 0, "RESERVE, before it is killed");
+	is(swarm_get("agents", "ID", 1, "USED"), 0,
+	   "ledger by ioctl: close() gives the buffer back");
+	is_errno(tenant(&c, run_reserve, 4096, 0), 0,
+		 "ledger by ioctl: RESERVE, before it is killed");
 	client_stop(&c, SIGKILL);
-	is(swarm_get("agents", "ID", 1, "USED"), 0, "so does SIGKILL");
+	is(swarm_get("agents", "ID", 1, "USED"), 0,
+	   "ledger by ioctl: SIGKILL gives the buffer back");
 	swarm_add_up("after ledger buffers of open files");
 }
 
@@ -335,31 +338,41 @@ static void check_ids(void)
 	if (tenant(&a, run_reserve, 4096, 0))
 		bail("reserving");
 	id = tenant(&a, run_id, 0, 0);
-	is_errno(tenant(&b, run_lock, id, 0), ENOENT, "another agent's id is none");
-	is_errno(tenant(&host, run_lock, id, 0), ENOENT, "nor for a process that is bound to no agent");
-	is_errno(tenant(&b, run_release, id, 0), ENOENT, "nor can it be released");
-	is_errno(tenant(&a2, run_release, id, 0), ENOENT, "also not by another file of the agent");
-	is_errno(tenant(&a, run_lock, id, 1), 0, "its own can be locked");
-	is_errno(tenant(&a, run_lock, id, 1), EALREADY, "once");
-	is_errno(tenant(&a2, run_lock, id, 1), EAGAIN, "another process of the agent is excluded");
-	is_errno(tenant(&a, run_lock2, id, 0), EAGAIN, "and another open file of this one");
-	is_errno(tenant(&a, run_lock, id, 0), 0, "it can be made shared");
-	is_errno(tenant(&a2, run_lock, id, 0), 0, "then the other one has it as well");
-	is_errno(tenant(&a, run_lock_wait, id, 20), ETIMEDOUT, "and exclusive has to wait");
-	is_errno(tenant(&a2, run_unlock, id, 0), 0, "UNLOCK");
+	is_errno(tenant(&b, run_lock, id, 0), ENOENT,
+		 "LOCK by id: ENOENT for another agent's buffer");
+	is_errno(tenant(&host, run_lock, id, 0), ENOENT,
+		 "LOCK by id: ENOENT for a process that is bound to no agent");
+	is_errno(tenant(&b, run_release, id, 0), ENOENT,
+		 "RELEASE: ENOENT for another agent's buffer");
+	is_errno(tenant(&a2, run_release, id, 0), ENOENT,
+		 "RELEASE: ENOENT for another open file of the agent");
+	is_errno(tenant(&a, run_lock, id, 1), 0, "LOCK by id: an agent locks its own buffer");
+	is_errno(tenant(&a, run_lock, id, 1), EALREADY,
+		 "LOCK by id: EALREADY for the same lock again");
+	is_errno(tenant(&a2, run_lock, id, 1), EAGAIN,
+		 "LOCK by id: another process of the agent is excluded");
+	is_errno(tenant(&a, run_lock2, id, 0), EAGAIN,
+		 "LOCK by id: another open file of the process is excluded");
+	is_errno(tenant(&a, run_lock, id, 0), 0, "LOCK by id: the lock is made shared");
+	is_errno(tenant(&a2, run_lock, id, 0), 0, "LOCK by id: another process shares it");
+	is_errno(tenant(&a, run_lock_wait, id, 20), ETIMEDOUT,
+		 "LOCK by id: ETIMEDOUT for exclusive, while it is shared");
+	is_errno(tenant(&a2, run_unlock, id, 0), 0, "UNLOCK by id");
 	is_errno(tenant(&a2, run_unlock, id, 0), ENOENT, "UNLOCK: again");
-	is_errno(tenant(&a, run_release, id, 0), EBUSY, "what is locked is not released");
-	is(swarm_get("agents", "ID", 1, "LOCKS"), 1, "LOCKS");
+	is_errno(tenant(&a, run_release, id, 0), EBUSY,
+		 "RELEASE: EBUSY for a buffer that is locked");
+	is(swarm_get("agents", "ID", 1, "LOCKS"), 1, "LOCK by id: LOCKS of agents is 1");
 	client_post(&a2, run_lock_wait, id, -1);
-	ok(lock_await_waiters(1), "another one waits");
+	ok(lock_await_waiters(1), "LOCK by id: another process waits");
 	client_stop(&a, SIGKILL);
 	is_errno(client_result(&a2), ENOENT,
-		 "until the buffer is gone, with the process that has reserved it");
+		 "LOCK by id: ENOENT for it when the buffer goes with its process");
 	if (tenant(&host, run_reserve, 4096, 0))
 		bail("reserving for agent 0");
 	id = tenant(&host, run_id, 0, 0);
-	is_errno(tenant(&host, run_lock, id, 1), 0, "agent 0 locks what this file has reserved");
-	is_errno(tenant(&host, run_lock2, id, 1), ENOENT, "and nothing else by its id");
+	is_errno(tenant(&host, run_lock, id, 1), 0,
+		 "LOCK by id: agent 0 locks what this file has reserved");
+	is_errno(tenant(&host, run_lock2, id, 1), ENOENT, "LOCK by id: and nothing else by its id");
 	client_stop(&a2, 0);
 	client_stop(&b, 0);
 	client_stop(&host, 0);
@@ -375,17 +388,24 @@ static void check_command_and_file(void)
 	if (tenant(&a, run_reserve, 4096, 0))
 		bail("reserving");
 	id = tenant(&a, run_id, 0, 0);
-	is_errno(swarm_cmd("lock %ld 1 exclusive", id), 0, "locked by command, for its agent");
-	is_errno(tenant(&a, run_lock, id, 0), EAGAIN, "excludes its open files");
-	is_errno(tenant(&a, run_unlock, id, 0), ENOENT, "which cannot unlock it");
-	is_errno(swarm_cmd("unlock %ld 1", id), 0, "unlocked");
-	is_errno(tenant(&a, run_lock, id, 1), 0, "locked by an open file");
-	is_errno(swarm_cmd("lock %ld 1 shared nowait", id), EAGAIN, "excludes commands");
-	is_errno(swarm_cmd("unlock %ld 1", id), ENOENT, "which cannot unlock it either");
-	is_errno(swarm_cmd("remove_agent 1"), 0, "the agent is removed");
+	is_errno(swarm_cmd("lock %ld 1 exclusive", id), 0,
+		 "commands and open files: locked by command, for its agent");
+	is_errno(tenant(&a, run_lock, id, 0), EAGAIN,
+		 "commands and open files: EAGAIN for its open file then");
+	is_errno(tenant(&a, run_unlock, id, 0), ENOENT,
+		 "commands and open files: ENOENT for UNLOCK by its open file");
+	is_errno(swarm_cmd("unlock %ld 1", id), 0, "commands and open files: unlocked by command");
+	is_errno(tenant(&a, run_lock, id, 1), 0, "commands and open files: locked by an open file");
+	is_errno(swarm_cmd("lock %ld 1 shared nowait", id), EAGAIN,
+		 "commands and open files: EAGAIN for a command then");
+	is_errno(swarm_cmd("unlock %ld 1", id), ENOENT,
+		 "commands and open files: ENOENT for unlock by command");
+	is_errno(swarm_cmd("remove_agent 1"), 0, "commands and open files: the agent is removed");
 	lock_none_left("of a removed agent's open files");
-	is_errno(tenant(&a, run_unlock, id, 0), ENOENT, "nothing is locked");
-	is(tenant(&a, run_agent, 0, 0), 0, "the process is the host's now");
+	is_errno(tenant(&a, run_unlock, id, 0), ENOENT,
+		 "commands and open files: ENOENT for UNLOCK after that");
+	is(tenant(&a, run_agent, 0, 0), 0,
+	   "commands and open files: the process is the host's now");
 	client_stop(&a, 0);
 	swarm_cmd("create_agent 1 %d", LIMIT);
 }
@@ -421,20 +441,26 @@ static void check_files(void)
 	pid = fork();
 	if (!pid)
 		_exit(device_lock(copy, id, true, 0) != EALREADY);
-	is_errno(device_unlock(other, id), ENOENT, "another one is not");
+	is_errno(device_unlock(other, id), ENOENT,
+		 "open files: UNLOCK: ENOENT for another open file");
 	client_start(&c);
 	close(copy);
-	is(swarm_get("agents", "ID", 0, "LOCKS"), 1, "it stays open where it was forked to");
+	is(swarm_get("agents", "ID", 0, "LOCKS"), 1,
+	   "open files: it stays open where it was forked to");
 	client_stop(&c, SIGKILL);
 	waitpid(pid, NULL, 0);
 	lock_none_left("when the last is closed");
-	ok(!swarm_has("allocations", "ID", id), "nor a buffer");
+	ok(!swarm_has("allocations", "ID", id),
+	   "open files: no buffer is left when the last one is closed");
 	arg.fd = no;
-	is_errno(device_lock_by(other, arg, NULL), EINVAL, "what is no dma-buf");
+	is_errno(device_lock_by(other, arg, NULL), EINVAL,
+		 "LOCK: EINVAL for an open file that is no dma-buf");
 	arg.fd = 999;
-	is_errno(device_lock_by(other, arg, NULL), EBADF, "what is no open file");
-	is_errno(device_lock_fd(other, other, false, 0), EINVAL, "nor the device itself");
-	ok(ioctl(no, GPU_DMA_LOCK_IOC_LOCK, &arg) && errno == ENOTTY, "another device knows none");
+	is_errno(device_lock_by(other, arg, NULL), EBADF, "LOCK: EBADF for what is no open file");
+	is_errno(device_lock_fd(other, other, false, 0), EINVAL,
+		 "LOCK: EINVAL for the device itself");
+	ok(ioctl(no, GPU_DMA_LOCK_IOC_LOCK, &arg) && errno == ENOTTY,
+	   "LOCK: ENOTTY of another device");
 	pid = fork();
 	if (!pid) {
 		fd = device_open();
@@ -444,11 +470,12 @@ static void check_files(void)
 		execl("/bin/sleep", "sleep", "60", NULL);
 		_exit(1);
 	}
-	ok(swarm_wait(is_sleep, &pid, 60), "it is another program");
-	is(swarm_get("agents", "ID", 0, "USED"), 4096, "exec() keeps an open file");
+	ok(swarm_wait(is_sleep, &pid, 60), "open files: the process executes another program");
+	is(swarm_get("agents", "ID", 0, "USED"), 4096, "open files: exec() keeps an open file");
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	is(swarm_get("agents", "ID", 0, "USED"), 0, "until that ends");
+	is(swarm_get("agents", "ID", 0, "USED"), 0,
+	   "open files: what it had reserved goes with that program");
 	close(other);
 	close(no);
 }
@@ -477,13 +504,19 @@ static void check_dmabufs(void)
 	pass_on(&a);
 	pass_on(&b);
 	pass_on(&b2);
-	is_errno(tenant(&a, run_lock_dmabuf, 1, 0), 0, "by a dma-buf that was passed on");
-	is_errno(tenant(&b, run_lock_dmabuf, 0, 0), EAGAIN, "another agent is excluded");
-	is_errno(tenant(&a, run_unlock_dmabuf, 0, 0), 0, "UNLOCK by the dma-buf");
-	is_errno(tenant(&b, run_lock_dmabuf, 0, 0), 0, "now that one has it");
-	is_errno(tenant(&b2, run_lock_dmabuf, 1, 20), ETIMEDOUT, "its other process waits");
+	is_errno(tenant(&a, run_lock_dmabuf, 1, 0), 0,
+		 "LOCK of a dma-buf: one that was passed on");
+	is_errno(tenant(&b, run_lock_dmabuf, 0, 0), EAGAIN,
+		 "LOCK of a dma-buf: another agent is excluded");
+	is_errno(tenant(&a, run_unlock_dmabuf, 0, 0), 0,
+		 "LOCK of a dma-buf: UNLOCK by the dma-buf");
+	is_errno(tenant(&b, run_lock_dmabuf, 0, 0), 0,
+		 "LOCK of a dma-buf: now the other agent has it");
+	is_errno(tenant(&b2, run_lock_dmabuf, 1, 20), ETIMEDOUT,
+		 "LOCK of a dma-buf: its other process waits");
 	client_stop(&b, SIGKILL);
-	is_errno(tenant(&b2, run_lock_dmabuf, 1, WAIT_MS), 0, "until it is killed");
+	is_errno(tenant(&b2, run_lock_dmabuf, 1, WAIT_MS), 0,
+		 "LOCK of a dma-buf: it is granted when the first is killed");
 	client_stop(&a, 0);
 	client_stop(&b2, 0);
 	set_tenant_ms(10000);
@@ -650,10 +683,10 @@ static void check_held_back(void)
 	check_converted(&a);
 	set_tenant_ms(LONG_MS);
 	is(tenant(&a, run_many_locks, 0, 0), 512,
-	   "half of the holders of a buffer can be other agents'");
+	   "lease: half of the holders of a buffer can be other agents'");
 	tenant(&a, run_many_close, 0, 0);
 	set_tenant_ms(TENANT_MS);
-	ok(tenant(&a, run_many_locks, 0, 0) >= 512, "others' leases, as many as can be");
+	ok(tenant(&a, run_many_locks, 0, 0) >= 512, "lease: others' leases, as many as can be");
 	is_errno(device_lock_fd(dev, dmabuf, true, WAIT_MS), 0,
 		 "beside so many leases: the owner waits, and has it");
 	tenant(&a, run_many_close, 0, 0);
@@ -675,21 +708,28 @@ static void check_arguments(void)
 
 	grown.arg.device = device;
 	arg.device = device;
-	is_errno(ioctl(fd, GPU_DMA_LOCK_IOC_RESERVE, &grown) ? errno : 0, 0, "a larger structure");
-	is_errno(device_release(fd, grown.arg.id), 0, "is answered");
+	is_errno(ioctl(fd, GPU_DMA_LOCK_IOC_RESERVE, &grown) ? errno : 0, 0,
+		 "arguments: a larger structure is taken");
+	is_errno(device_release(fd, grown.arg.id), 0, "arguments: its answer has the buffer's id");
 	grown.tail[2] = 1;
 	is_errno(ioctl(fd, GPU_DMA_LOCK_IOC_RESERVE, &grown) ? errno : 0, E2BIG,
-		 "but not with what is not known");
+		 "arguments: E2BIG for a larger structure that says more");
 	arg.size = 8;
-	is_errno(ioctl(fd, GPU_DMA_LOCK_IOC_RESERVE, &arg) ? errno : 0, EINVAL, "too small");
+	is_errno(ioctl(fd, GPU_DMA_LOCK_IOC_RESERVE, &arg) ? errno : 0, EINVAL,
+		 "arguments: EINVAL for a size too small");
 	arg.size = 1 << 20;
-	is_errno(ioctl(fd, GPU_DMA_LOCK_IOC_RESERVE, &arg) ? errno : 0, E2BIG, "too large");
+	is_errno(ioctl(fd, GPU_DMA_LOCK_IOC_RESERVE, &arg) ? errno : 0, E2BIG,
+		 "arguments: E2BIG for a size too large");
 	arg.size = sizeof(arg);
 	arg.flags = 1;
-	is_errno(ioctl(fd, GPU_DMA_LOCK_IOC_RESERVE, &arg) ? errno : 0, EINVAL, "a flag too many");
-	is_errno(ioctl(fd, GPU_DMA_LOCK_IOC_RESERVE, NULL) ? errno : 0, EFAULT, "no memory");
-	is_errno(ioctl(fd, _IO(0xDB, 0x0f), &arg) ? errno : 0, ENOTTY, "no such ioctl");
-	is_errno(ioctl(fd, _IOW(0xDB, 0x01, int), &arg) ? errno : 0, ENOTTY, "nor this");
+	is_errno(ioctl(fd, GPU_DMA_LOCK_IOC_RESERVE, &arg) ? errno : 0, EINVAL,
+		 "arguments: EINVAL for an unknown flag");
+	is_errno(ioctl(fd, GPU_DMA_LOCK_IOC_RESERVE, NULL) ? errno : 0, EFAULT,
+		 "arguments: EFAULT without a structure");
+	is_errno(ioctl(fd, _IO(0xDB, 0x0f), &arg) ? errno : 0, ENOTTY,
+		 "arguments: ENOTTY for an unknown number");
+	is_errno(ioctl(fd, _IOW(0xDB, 0x01, int), &arg) ? errno : 0, ENOTTY,
+		 "arguments: ENOTTY for a number of another size");
 	is_errno(ioctl(fd, GPU_DMA_LOCK_IOC_SELF, &self) ? errno : 0, EINVAL,
 		 "SELF: a device, unasked");
 	lock.timeout_ms = -2;
@@ -704,8 +744,9 @@ static void check_arguments(void)
 	*shut = arg;
 	mprotect(shut, 4096, PROT_READ);
 	is_errno(ioctl(fd, GPU_DMA_LOCK_IOC_RESERVE, shut) ? errno : 0, EFAULT,
-		 "no answer possible");
-	is(swarm_get("agents", "ID", 0, "USED"), 0, "then nothing is reserved");
+		 "arguments: EFAULT where no answer can be written");
+	is(swarm_get("agents", "ID", 0, "USED"), 0,
+	   "arguments: nothing is reserved by those that failed");
 	munmap(shut, 4096);
 	close(fd);
 }
@@ -719,12 +760,12 @@ static void check_cap(void)
 		err = device_reserve(fd, device, 1, &id);
 		n += !err;
 	} while (!err);
-	is_errno(err, ENOSPC, "an open file has no more than so many buffers");
-	is(n, 4096, "4,096");
-	is_errno(device_release(fd, id), 0, "after one less");
-	is_errno(device_reserve(fd, device, 1, &id), 0, "it has another");
+	is_errno(err, ENOSPC, "RESERVE: ENOSPC for one buffer too many of an open file");
+	is(n, 4096, "RESERVE: an open file has 4,096 buffers");
+	is_errno(device_release(fd, id), 0, "RESERVE: one of them is released");
+	is_errno(device_reserve(fd, device, 1, &id), 0, "RESERVE: there is room for one then");
 	close(fd);
-	is(swarm_get("agents", "ID", 0, "USED"), 0, "close() frees them all");
+	is(swarm_get("agents", "ID", 0, "USED"), 0, "RESERVE: close() frees them all");
 }
 
 static void check_poll(void)

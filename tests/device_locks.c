@@ -284,16 +284,16 @@ static void check_order(void)
 	is_errno(exit_of(first), 0, "SA_RESTART: the wait goes on");
 	device_lock(fd, ids[0], true, 0);
 	kill(second, SIGKILL);
-	is(exit_of(second), -SIGKILL, "a stopped one can be killed");
+	is(exit_of(second), -SIGKILL, "a wait and signals: a stopped one can be killed");
 	first = wait_in_process(-1, SIGUSR1, 0);
 	lock_await_waiters(1);
 	kill(first, SIGUSR1);
-	is_errno(exit_of(first), EINTR, "without SA_RESTART it has ended");
+	is_errno(exit_of(first), EINTR, "a wait and signals: without SA_RESTART it has ended");
 	first = wait_in_process(-1, 0, 0);
 	lock_await_waiters(1);
 	kill(first, SIGKILL);
-	is(exit_of(first), -SIGKILL, "a fatal signal ends it");
-	ok(lock_await_waiters(0), "and nobody waits");
+	is(exit_of(first), -SIGKILL, "a wait and signals: a fatal signal ends it");
+	ok(lock_await_waiters(0), "a wait and signals: and nobody waits");
 	close(fd);
 	lock_none_left("of waits");
 }
@@ -315,11 +315,11 @@ static void check_upgrade(void)
 		_exit(device_lock(upgrading, ids[0], true, SOON_MS));
 	lock_await_waiters(1);
 	kill(waiter, SIGCONT);
-	ok(lock_await_waiters(2), "an upgrade, and a wait that comes back");
+	ok(lock_await_waiters(2), "upgrade: an upgrade, and a wait that comes back");
 	device_unlock(fd, ids[0]);
-	is_errno(exit_of(upgrade), 0, "the upgrade is granted");
+	is_errno(exit_of(upgrade), 0, "upgrade: the upgrade is granted");
 	device_unlock(upgrading, ids[0]);
-	is_errno(exit_of(waiter), 0, "and then the other");
+	is_errno(exit_of(waiter), 0, "upgrade: and then the other");
 	close(fd);
 	close(upgrading);
 	lock_none_left("of an upgrade");
@@ -334,19 +334,20 @@ static void check_fair(void)
 	device_lock(fd, ids[0], false, 0);
 	writer = wait_in_process(-1, 0, 0);
 	lock_await_waiters(1);
-	is_errno(device_lock(reader, ids[0], false, 0), EAGAIN, "no reader overtakes a writer");
+	is_errno(device_lock(reader, ids[0], false, 0), EAGAIN,
+		 "queue: no reader overtakes a writer");
 	device_unlock(fd, ids[0]);
-	is_errno(exit_of(writer), 0, "which has its turn");
-	is_errno(device_lock(reader, ids[0], false, SOON_MS), 0, "and then the reader");
-	is_errno(device_lock(fd, ids[0], false, 0), 0, "two readers");
+	is_errno(exit_of(writer), 0, "queue: which has its turn");
+	is_errno(device_lock(reader, ids[0], false, SOON_MS), 0, "queue: and then the reader");
+	is_errno(device_lock(fd, ids[0], false, 0), 0, "queue: two readers");
 	writer = fork();
 	if (!writer)
 		_exit(device_lock(fd, ids[0], true, -1));
 	lock_await_waiters(1);
-	is_errno(device_lock(reader, ids[0], true, -1), EDEADLK, "the second that upgrades");
+	is_errno(device_lock(reader, ids[0], true, -1), EDEADLK, "queue: the second that upgrades");
 	device_unlock(reader, ids[0]);
-	is_errno(exit_of(writer), 0, "the first does");
-	ok(has_row("held", writer) || lock_rows("held") == 1, "the open file has it");
+	is_errno(exit_of(writer), 0, "queue: the first does");
+	ok(has_row("held", writer) || lock_rows("held") == 1, "queue: the open file has it");
 	close(fd);
 	close(reader);
 	lock_none_left("of upgrades");

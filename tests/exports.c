@@ -92,20 +92,20 @@ static void test_once(void)
 
 	for (i = 0; i < EXPORTS; i++)
 		err |= export(&fds[i]);
-	works(err, "export the same memory five times");
+	works(err, "exported again: export the same memory five times");
 	size = used(0);
-	ok(size > 0, "it is charged");
-	is(rows_of("dmabuf", 0), 1, "one dma-buf is");
-	is(rows_of("alias", 0), EXPORTS - 1, "the others are aliases");
-	is(swarm_stat("charged_bytes"), size, "it is charged once");
+	ok(size > 0, "exported again: it is charged");
+	is(rows_of("dmabuf", 0), 1, "exported again: one row is of kind dmabuf");
+	is(rows_of("alias", 0), EXPORTS - 1, "exported again: the others are aliases");
+	is(swarm_stat("charged_bytes"), size, "exported again: it is charged once");
 	totals_add_up("with aliases");
 	drop(0);
-	is(rows_of("dmabuf", 0), 1, "when that goes, another is charged");
-	is(rows_of("alias", 0), EXPORTS - 2, "there is one alias less");
-	is(used(0), size, "what is charged is the same");
+	is(rows_of("dmabuf", 0), 1, "exported again: when that goes, another is charged");
+	is(rows_of("alias", 0), EXPORTS - 2, "exported again: there is one alias less");
+	is(used(0), size, "exported again: what is charged is the same");
 	drop(EXPORTS - 1);
-	is(rows_of("dmabuf", 0), 1, "when an alias goes, nothing changes");
-	is(used(0), size, "nor what is charged");
+	is(rows_of("dmabuf", 0), 1, "exported again: when an alias goes, nothing changes");
+	is(used(0), size, "exported again: what is charged is the same then");
 	totals_add_up("then");
 }
 
@@ -115,21 +115,24 @@ static void test_agents(void)
 	int i;
 
 	client_start(&c);
-	works(swarm_cmd("bind 1 pid:%d\n", c.pid), "bind a client");
-	works(client_call(&c, export_one, 0, 0), "it exports the memory too");
-	is(used(1), 0, "it is not charged");
-	is(rows_of("alias", 1), 1, "its dma-buf is an alias");
+	works(swarm_cmd("bind 1 pid:%d\n", c.pid), "exported by two agents: bind a client");
+	works(client_call(&c, export_one, 0, 0),
+	      "exported by two agents: it exports the memory too");
+	is(used(1), 0, "exported by two agents: it is not charged");
+	is(rows_of("alias", 1), 1, "exported by two agents: its dma-buf is an alias");
 	for (i = 1; i < EXPORTS - 1; i++)
 		drop(i);
-	is(used(0), 0, "when all others are gone, their agent is not charged");
-	is(used(1), size, "its is");
-	is(rows_of("dmabuf", 1), 1, "its dma-buf is no alias any more");
-	is(swarm_get("agents", "ID", 1, "BUFFERS"), 1, "it counts once");
-	is(swarm_get("agents", "ID", 0, "BUFFERS"), 0, "agent 0 has none");
+	is(used(0), 0,
+	   "exported by two agents: when all others are gone, their agent is not charged");
+	is(used(1), size, "exported by two agents: the other agent is charged");
+	is(rows_of("dmabuf", 1), 1, "exported by two agents: its dma-buf is no alias any more");
+	is(swarm_get("agents", "ID", 1, "BUFFERS"), 1, "exported by two agents: it counts once");
+	is(swarm_get("agents", "ID", 0, "BUFFERS"), 0, "exported by two agents: agent 0 has none");
 	totals_add_up("with another agent");
 	client_stop(&c, SIGKILL);
-	ok(!rows_of("dmabuf", 1) && !rows_of("alias", 1), "nothing is left of it");
-	is(used(1), 0, "nothing is charged");
+	ok(!rows_of("dmabuf", 1) && !rows_of("alias", 1),
+	   "exported by two agents: nothing is left of it");
+	is(used(1), 0, "exported by two agents: nothing is charged");
 }
 
 /* The charge is handed over with an agent's buffers. */
@@ -139,16 +142,18 @@ static void test_removed(void)
 	int fd;
 
 	client_start(&c);
-	works(swarm_cmd("bind 1 pid:%d\n", c.pid), "bind a client");
-	works(client_call(&c, export_one, 0, 0), "it exports the memory");
-	works(export(&fd), "so do we");
-	is(used(1), size, "its agent is charged");
-	works(swarm_cmd("remove_agent 1\ncreate_agent 1\n"), "remove its agent");
-	is(used(0), size, "agent 0 is");
+	works(swarm_cmd("bind 1 pid:%d\n", c.pid), "agent with an export removed: bind a client");
+	works(client_call(&c, export_one, 0, 0),
+	      "agent with an export removed: it exports the memory");
+	works(export(&fd), "agent with an export removed: this process exports it too");
+	is(used(1), size, "agent with an export removed: its agent is charged");
+	works(swarm_cmd("remove_agent 1\ncreate_agent 1\n"),
+	      "agent with an export removed: remove its agent");
+	is(used(0), size, "agent with an export removed: agent 0 is charged then");
 	client_stop(&c, SIGKILL);
-	is(used(0), size, "our own dma-buf is charged then");
+	is(used(0), size, "agent with an export removed: our own dma-buf is charged then");
 	close(fd);
-	is(used(0), 0, "at last nothing is");
+	is(used(0), 0, "agent with an export removed: at last nothing is charged");
 }
 
 static void test_quota(void)
@@ -156,22 +161,23 @@ static void test_quota(void)
 	long long denied = swarm_stat("quota_denied");
 	int fd = -1, i, err = 0, others[EXPORTS];
 
-	works(swarm_cmd("policy enforce\nset_quota 0 %llu\n", size - 1), "a quota below its size");
+	works(swarm_cmd("policy enforce\nset_quota 0 %llu\n", size - 1),
+	      "quota of exports: a quota below its size");
 	/* videobuf2's own error, whatever the reason. */
-	is_errno(export(&fd), EINVAL, "the first is refused");
-	is_errno(export(&fd), EINVAL, "and the next");
-	is(swarm_stat("quota_denied") - denied, 2, "for the quota");
-	is(swarm_stat("buffers"), 0, "no buffer is left");
-	works(swarm_cmd("set_quota 0 %llu\n", size), "a quota of its size");
-	works(export(&fd), "the first passes");
+	is_errno(export(&fd), EINVAL, "quota of exports: the first is refused");
+	is_errno(export(&fd), EINVAL, "quota of exports: the next is refused");
+	is(swarm_stat("quota_denied") - denied, 2, "quota of exports: quota_denied counts both");
+	is(swarm_stat("buffers"), 0, "quota of exports: no buffer is left");
+	works(swarm_cmd("set_quota 0 %llu\n", size), "quota of exports: a quota of its size");
+	works(export(&fd), "quota of exports: the first passes");
 	for (i = 0; i < EXPORTS; i++)
 		err |= export(&others[i]);
-	works(err, "so do the others");
-	is(swarm_get("agents", "ID", 0, "PEAK"), size, "the peak is that of one");
+	works(err, "quota of exports: the others pass");
+	is(swarm_get("agents", "ID", 0, "PEAK"), size, "quota of exports: the peak is that of one");
 	for (i = 0; i < EXPORTS; i++)
 		close(others[i]);
 	close(fd);
-	works(swarm_cmd("set_quota 0 max\npolicy audit\n"), "no quota");
+	works(swarm_cmd("set_quota 0 max\npolicy audit\n"), "quota of exports: no quota");
 }
 
 int main(void)

@@ -232,24 +232,24 @@ static void test_row(const struct pair *pair, long mapped)
 	swarm_load(&buffers, "allocations");
 	swarm_load(&t, "attachments");
 	is(buffers.rows, 1, "%s to %s: one buffer", pair->from, pair->to);
-	if (is(t.rows, 1, "and one attachment")) {
+	if (is(t.rows, 1, "import: and one attachment")) {
 		is(swarm_u64(&buffers, 0, "DEVICE"), swarm_device(pair->from),
-		   "the buffer is the exporting device's");
-		is(swarm_u64(&t, 0, "BUFFER"), swarm_u64(&buffers, 0, "ID"), "BUFFER");
-		is(swarm_u64(&t, 0, "OWNER"), 0, "OWNER");
-		is(swarm_u64(&t, 0, "AGENT"), 0, "AGENT");
-		is_str(swarm_cell(&t, 0, "IMPORTER_DEVICE"), name, "IMPORTER_DEVICE");
-		is(swarm_u64(&t, 0, "PID"), getpid(), "PID");
-		is_str(swarm_cell(&t, 0, "COMM"), "imports", "COMM");
-		is(swarm_u64(&t, 0, "MAPPED"), mapped, "MAPPED is what the kernel did");
+		   "import: the buffer is the exporting device's");
+		is(swarm_u64(&t, 0, "BUFFER"), swarm_u64(&buffers, 0, "ID"), "import: BUFFER");
+		is(swarm_u64(&t, 0, "OWNER"), 0, "import: OWNER");
+		is(swarm_u64(&t, 0, "AGENT"), 0, "import: AGENT");
+		is_str(swarm_cell(&t, 0, "IMPORTER_DEVICE"), name, "import: IMPORTER_DEVICE");
+		is(swarm_u64(&t, 0, "PID"), getpid(), "import: PID");
+		is_str(swarm_cell(&t, 0, "COMM"), "imports", "import: COMM");
+		is(swarm_u64(&t, 0, "MAPPED"), mapped, "import: MAPPED is what the kernel did");
 		is_str(swarm_cell(&t, 0, "DIRECTION"), mapped ? "bidirectional" : "-",
-		       "DIRECTION");
-		is(swarm_u64(&t, 0, "P2P"), 0, "P2P");
-		ok(swarm_u64(&t, 0, "AGE_MS") < 60000, "AGE_MS");
+		       "import: DIRECTION");
+		is(swarm_u64(&t, 0, "P2P"), 0, "import: P2P");
+		ok(swarm_u64(&t, 0, "AGE_MS") < 60000, "import: AGE_MS");
 	}
 	swarm_unload(&buffers);
 	swarm_unload(&t);
-	is(swarm_stat("charged_bytes"), SIZE, "charged once");
+	is(swarm_stat("charged_bytes"), SIZE, "import: charged once");
 	swarm_add_up("with an import");
 }
 
@@ -288,13 +288,13 @@ static void test_self_import(void)
 
 	if (gem_create(card, SIZE, &handle) || gem_export(card, handle, &fd))
 		bail("creating");
-	is_errno(gem_import(other, fd, &again), 0, "imported by its own driver");
-	is(life_rows("allocations"), 1, "it is one buffer");
-	is(life_rows("attachments"), 0, "nobody is attached");
-	is(swarm_stat("buffers_created") - created, 1, "one was created");
+	is_errno(gem_import(other, fd, &again), 0, "self-import: imported by its own driver");
+	is(life_rows("allocations"), 1, "self-import: it is one buffer");
+	is(life_rows("attachments"), 0, "self-import: nobody is attached");
+	is(swarm_stat("buffers_created") - created, 1, "self-import: one was created");
 	close(card);
 	close(fd);
-	is(life_rows("allocations"), 1, "the importer's handle keeps it");
+	is(life_rows("allocations"), 1, "self-import: the importer's handle keeps it");
 	close(other);
 	life_nothing_left(0, "after a self-import");
 }
@@ -308,18 +308,20 @@ static void test_twice(void)
 
 	if (share(&pairs[0], &s))
 		bail("sharing");
-	is_errno(gem_import(s.importer, s.fd, &again), 0, "imported again by the same file");
-	is(again, s.imported, "as the same handle");
-	is(life_rows("attachments"), 1, "there is one attachment");
+	is_errno(gem_import(s.importer, s.fd, &again), 0,
+		 "imported twice: imported again by the same file");
+	is(again, s.imported, "imported twice: as the same handle");
+	is(life_rows("attachments"), 1, "imported twice: there is one attachment");
 	other = gem_open("vgem");
-	is_errno(gem_import(other, s.fd, &again), 0, "imported by another open of the card");
-	is(life_rows("attachments"), 2, "there are two attachments");
-	is(life_rows("allocations"), 1, "of one buffer");
-	is(swarm_stat("charged_bytes"), SIZE, "charged once");
+	is_errno(gem_import(other, s.fd, &again), 0,
+		 "imported twice: imported by another open of the card");
+	is(life_rows("attachments"), 2, "imported twice: there are two attachments");
+	is(life_rows("allocations"), 1, "imported twice: of one buffer");
+	is(swarm_stat("charged_bytes"), SIZE, "imported twice: charged once");
 	close(other);
-	is(life_rows("attachments"), 1, "one is gone with its file");
+	is(life_rows("attachments"), 1, "imported twice: one is gone with its file");
 	close(s.importer);
-	is(life_rows("attachments"), 0, "so is the other");
+	is(life_rows("attachments"), 0, "imported twice: so is the other");
 	munmap(s.map, SIZE);
 	close(s.fd);
 	close(s.card);
@@ -348,23 +350,28 @@ static void test_agents(void)
 		bail("creating");
 	client_start(&c);
 	swarm_cmd("create_agent %d", AGENT);
-	is_errno(swarm_cmd("bind %d pid:%d", AGENT, c.pid), 0, "a process of agent %d", AGENT);
-	is_errno(client_call(&c, run_import, fd, 0), 0, "imports a buffer of agent 0");
+	is_errno(swarm_cmd("bind %d pid:%d", AGENT, c.pid), 0,
+		 "import by another agent: a process of agent %d", AGENT);
+	is_errno(client_call(&c, run_import, fd, 0), 0,
+		 "import by another agent: imports a buffer of agent 0");
 	swarm_load(&t, "attachments");
-	is(t.rows, 1, "one attachment");
-	is(swarm_u64(&t, 0, "OWNER"), 0, "whose OWNER is agent 0");
-	is(swarm_u64(&t, 0, "AGENT"), AGENT, "whose AGENT is %d", AGENT);
-	is(swarm_u64(&t, 0, "PID"), c.pid, "and PID the importer");
-	is_str(swarm_cell(&t, 0, "COMM"), "importer", "and COMM");
+	is(t.rows, 1, "import by another agent: one attachment");
+	is(swarm_u64(&t, 0, "OWNER"), 0, "import by another agent: whose OWNER is agent 0");
+	is(swarm_u64(&t, 0, "AGENT"), AGENT, "import by another agent: whose AGENT is %d", AGENT);
+	is(swarm_u64(&t, 0, "PID"), c.pid, "import by another agent: and PID the importer");
+	is_str(swarm_cell(&t, 0, "COMM"), "importer", "import by another agent: and COMM");
 	swarm_unload(&t);
-	is(swarm_get("agents", "ID", AGENT, "USED"), 0, "the importer is not charged");
-	is(swarm_get("agents", "ID", 0, "USED"), SIZE, "the exporter is");
-	is_errno(swarm_cmd("remove_agent %d", AGENT), 0, "agent %d is removed", AGENT);
-	is(life_rows("attachments"), 1, "the attachment stays");
-	is(swarm_get("attachments", "PID", c.pid, "AGENT"), 0, "as agent 0's");
+	is(swarm_get("agents", "ID", AGENT, "USED"), 0,
+	   "import by another agent: the importer is not charged");
+	is(swarm_get("agents", "ID", 0, "USED"), SIZE, "import by another agent: the exporter is");
+	is_errno(swarm_cmd("remove_agent %d", AGENT), 0,
+		 "import by another agent: agent %d is removed", AGENT);
+	is(life_rows("attachments"), 1, "import by another agent: the attachment stays");
+	is(swarm_get("attachments", "PID", c.pid, "AGENT"), 0,
+	   "import by another agent: as agent 0's");
 	close(fd);
 	close(card);
-	is(life_rows("allocations"), 1, "the importer keeps the buffer");
+	is(life_rows("allocations"), 1, "import by another agent: the importer keeps the buffer");
 	client_stop(&c, SIGKILL);
 	life_nothing_left(0, "after the importer was killed");
 }
@@ -388,15 +395,15 @@ static void test_deviceless(enum source_id source)
 	err = gem_import(card, fd, &handle);
 	is_errno(err, 0, "%s to vgem: imported", source_names[source]);
 	swarm_load(&t, "allocations");
-	is(t.rows, 1, "one buffer");
-	is_str(swarm_cell(&t, 0, "DEVICE"), "-", "of no device");
-	is_str(swarm_cell(&t, 0, "KIND"), "dmabuf", "KIND");
-	is_str(swarm_cell(&t, 0, "EXPORTER"), source_names[source], "EXPORTER");
-	is(swarm_u64(&t, 0, "ATTACHMENTS"), 1, "with one attachment");
+	is(t.rows, 1, "import of no GPU's: one buffer");
+	is_str(swarm_cell(&t, 0, "DEVICE"), "-", "import of no GPU's: of no device");
+	is_str(swarm_cell(&t, 0, "KIND"), "dmabuf", "import of no GPU's: KIND");
+	is_str(swarm_cell(&t, 0, "EXPORTER"), source_names[source], "import of no GPU's: EXPORTER");
+	is(swarm_u64(&t, 0, "ATTACHMENTS"), 1, "import of no GPU's: with one attachment");
 	swarm_unload(&t);
 	swarm_add_up("with a buffer of no device");
 	source_drop(source);
-	is(life_rows("allocations"), 1, "the importer keeps it");
+	is(life_rows("allocations"), 1, "import of no GPU's: the importer keeps it");
 	close(card);
 	if (source == SOURCE_VIVID)
 		close(source_stacks[source].device);
@@ -426,8 +433,8 @@ static void test_rounds(void)
 	}
 	note("%d rounds took %ld s", ROUNDS, time(NULL) - start);
 	life_nothing_left(2, "after 10,000 rounds");
-	is(swarm_stat("buffers_created") - created, ROUNDS, "as many buffers were created");
-	is(swarm_stat("buffers_created"), swarm_stat("buffers_freed"), "and freed");
+	is(swarm_stat("buffers_created") - created, ROUNDS, "rounds: as many buffers were created");
+	is(swarm_stat("buffers_created"), swarm_stat("buffers_freed"), "rounds: and freed");
 	close(card);
 	close(importer);
 }

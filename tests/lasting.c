@@ -88,29 +88,37 @@ static void test_states(void)
 {
 	long long ended = swarm_stat("bindings_ended"), renewed = swarm_stat("bindings_renewed");
 
-	is_errno(swarm_cmd("bind 1 cgroup:/jobs/x\n"), ENOENT, "there is no cgroup");
-	is_errno(swarm_cmd("bind 1 pid:1 later\n"), EINVAL, "a process cannot come later");
-	is_errno(swarm_cmd("bind 1 cgroup:/jobs/x soon\n"), EINVAL, "soon is no word");
-	is_errno(swarm_cmd("bind 1 cgroup:/jobs/../x later\n"), EINVAL, "there is no ..");
-	works(swarm_cmd("bind 1 cgroup:jobs//x/ later\n"), "bind it for later");
+	is_errno(swarm_cmd("bind 1 cgroup:/jobs/x\n"), ENOENT,
+		 "binding for later: there is no cgroup");
+	is_errno(swarm_cmd("bind 1 pid:1 later\n"), EINVAL,
+		 "binding for later: a process cannot come later");
+	is_errno(swarm_cmd("bind 1 cgroup:/jobs/x soon\n"), EINVAL,
+		 "binding for later: soon is no word");
+	is_errno(swarm_cmd("bind 1 cgroup:/jobs/../x later\n"), EINVAL,
+		 "binding for later: there is no ..");
+	works(swarm_cmd("bind 1 cgroup:jobs//x/ later\n"), "binding for later: bind it for later");
 	state_is("waiting", "it waits");
-	is_errno(swarm_cmd("bind 2 cgroup:/jobs/x later\n"), EEXIST, "it is bound");
-	works(swarm_cmd("bind 1 cgroup:/jobs/x later\n"), "to this agent, which may be said again");
-	works(cgroup_make("jobs") ?: cgroup_make("jobs/x"), "make it");
+	is_errno(swarm_cmd("bind 2 cgroup:/jobs/x later\n"), EEXIST,
+		 "binding for later: it is bound");
+	works(swarm_cmd("bind 1 cgroup:/jobs/x later\n"),
+	      "binding for later: to this agent, which may be said again");
+	works(cgroup_make("jobs") ?: cgroup_make("jobs/x"), "binding for later: make it");
 	state_is("bound", "it is bound at once");
-	is(grab_in("jobs/x"), LIMIT / SIZE, "the limit holds there");
-	works(cgroup_remove("jobs/x"), "remove it");
+	is(grab_in("jobs/x"), LIMIT / SIZE, "binding for later: the limit holds there");
+	works(cgroup_remove("jobs/x"), "binding for later: remove it");
 	state_is("waiting", "it waits again");
-	is(swarm_stat("bindings_ended") - ended, 1, "that is counted");
-	is(swarm_stat("bindings_renewed") - renewed, 1, "as its coming is");
-	is_errno(swarm_cmd("unbind 2 cgroup:/jobs/x\n"), ENOENT, "it is not agent 2's");
-	works(swarm_cmd("unbind 1 cgroup:/jobs/x\n"), "unbind what waits");
+	is(swarm_stat("bindings_ended") - ended, 1, "binding for later: that is counted");
+	is(swarm_stat("bindings_renewed") - renewed, 1, "binding for later: as its coming is");
+	is_errno(swarm_cmd("unbind 2 cgroup:/jobs/x\n"), ENOENT,
+		 "binding for later: it is not agent 2's");
+	works(swarm_cmd("unbind 1 cgroup:/jobs/x\n"), "binding for later: unbind what waits");
 	state_is("none", "it is gone");
-	works(cgroup_make("jobs/x"), "make the cgroup again");
-	is(grab_in("jobs/x"), TRIES, "it is nobody's");
-	works(swarm_cmd("bind 1 cgroup:/jobs/x later\n"), "later is no matter where it is there");
+	works(cgroup_make("jobs/x"), "binding for later: make the cgroup again");
+	is(grab_in("jobs/x"), TRIES, "binding for later: it is nobody's");
+	works(swarm_cmd("bind 1 cgroup:/jobs/x later\n"),
+	      "binding for later: later is no matter where it is there");
 	state_is("bound", "it is bound");
-	works(cgroup_remove("jobs/x"), "remove it");
+	works(cgroup_remove("jobs/x"), "binding for later: remove it");
 }
 
 /* As a service manager does it, at its fastest. */
@@ -127,8 +135,8 @@ static void test_restarts(void)
 		if (cgroup_remove("jobs/x"))
 			bail("removing a cgroup");
 	}
-	is(wrong, 0, "the limit holds after each of %d restarts", RESTARTS);
-	is(swarm_get("agents", "ID", 0, "BUFFERS"), other, "nothing became agent 0's");
+	is(wrong, 0, "restarts: the limit holds after each of %d restarts", RESTARTS);
+	is(swarm_get("agents", "ID", 0, "BUFFERS"), other, "restarts: nothing became agent 0's");
 	state_is("waiting", "the binding is there still");
 }
 
@@ -188,16 +196,19 @@ static void test_tenant(void)
 	int status;
 	pid_t pid;
 
-	works(cgroup_make("jobs/x") ?: cgroup_make("jobs/x/in"), "make a tenant's cgroup");
+	works(cgroup_make("jobs/x") ?: cgroup_make("jobs/x/in"),
+	      "tenant in its own cgroup: make a tenant's cgroup");
 	give_to_nobody("jobs/x");
 	give_to_nobody("jobs/x/in");
 	pid = fork();
 	if (!pid)
 		_exit(shed());
 	waitpid(pid, &status, 0);
-	is(WEXITSTATUS(status), LIMIT / SIZE, "a process that moves from cgroup to cgroup gets its limit");
+	is(WEXITSTATUS(status), LIMIT / SIZE,
+	   "tenant in its own cgroup: a process that moves from cgroup to cgroup gets its limit");
 	snprintf(last, sizeof(last), "jobs/x/%d", TRIES - 1);
-	works(cgroup_remove(last) ?: cgroup_remove("jobs/x"), "its cgroups go");
+	works(cgroup_remove(last) ?: cgroup_remove("jobs/x"),
+	      "tenant in its own cgroup: its cgroups go");
 }
 
 int main(void)

@@ -121,16 +121,17 @@ static void check_dma_row(__u64 agent, const char *mode)
 
 	swarm_load(&t, "locks");
 	row = swarm_find(&t, 0, "KIND", "dma");
-	if (!ok(row >= 0, "locks has a row of kind dma"))
+	if (!ok(row >= 0, "row of a mapping: locks has a row of kind dma"))
 		return;
-	is(swarm_u64(&t, row, "BUFFER"), buffer, "of the buffer");
-	is(swarm_u64(&t, row, "AGENT"), agent, "of agent %llu", agent);
-	is(swarm_u64(&t, row, "PID"), client.pid, "and its process");
+	is(swarm_u64(&t, row, "BUFFER"), buffer, "row of a mapping: of the buffer");
+	is(swarm_u64(&t, row, "AGENT"), agent, "row of a mapping: of agent %llu", agent);
+	is(swarm_u64(&t, row, "PID"), client.pid, "row of a mapping: and its process");
 	is_str(swarm_cell(&t, row, "MODE"), mode, "%s, as its device %s", mode,
 	       *mode == 'e' ? "may write" : "only reads");
-	is_str(swarm_cell(&t, row, "STATE"), "held", "held");
+	is_str(swarm_cell(&t, row, "STATE"), "held", "row of a mapping: held");
 	swarm_unload(&t);
-	is(swarm_get("agents", "ID", agent, "LOCKS"), 0, "it is no lock of the agent");
+	is(swarm_get("agents", "ID", agent, "LOCKS"), 0,
+	   "row of a mapping: it is no lock of the agent");
 }
 
 /* @agent: whose the mapping is; @close_import: ends it */
@@ -142,22 +143,23 @@ static void wait_for_dma(__u64 agent, client_fn close_import)
 	long row;
 
 	lock_post(&waiter, "lock %llu 1 exclusive", buffer);
-	ok(lock_await_waiters(1), "agent 1's exclusive lock waits");
+	ok(lock_await_waiters(1), "wait for a mapping: agent 1's exclusive lock waits");
 	swarm_load(&t, "locks");
 	row = swarm_find(&t, 0, "STATE", "waiting");
 	snprintf(name, sizeof(name), "%llu", agent);
-	is_str(swarm_cell(&t, row, "BLOCKED_BY"), name, "for agent %llu", agent);
+	is_str(swarm_cell(&t, row, "BLOCKED_BY"), name,
+	       "wait for a mapping: for agent %llu", agent);
 	swarm_unload(&t);
-	ok(!lock_has_ended(&waiter), "it waits while the import lives");
-	is_errno(call(close_import), 0, "the import is closed");
-	is_errno(lock_result(&waiter), 0, "agent 1 is granted then");
-	is(lock_rows("held"), 1, "as the only holder");
-	is_errno(give(1), 0, "agent 1 unlocks");
+	ok(!lock_has_ended(&waiter), "wait for a mapping: it waits while the import lives");
+	is_errno(call(close_import), 0, "wait for a mapping: the import is closed");
+	is_errno(lock_result(&waiter), 0, "wait for a mapping: agent 1 is granted then");
+	is(lock_rows("held"), 1, "wait for a mapping: as the only holder");
+	is_errno(give(1), 0, "wait for a mapping: agent 1 unlocks");
 }
 
 static void test_holder(void)
 {
-	is_errno(call(do_import), 0, "agent 2 imports its buffer into vgem");
+	is_errno(call(do_import), 0, "mapping by vgem: agent 2 imports its buffer into vgem");
 	if (!is_mapped()) {
 		skip("vgem attaches on this kernel, but does not map");
 		call(do_close_import);
@@ -165,11 +167,13 @@ static void test_holder(void)
 		return;
 	}
 	check_dma_row(2, "exclusive");
-	is_errno(take(1, "exclusive nowait"), EAGAIN, "agent 1 cannot lock it");
-	is_errno(take(1, "exclusive 30"), ETIMEDOUT, "also in 30 ms");
-	is_errno(take(1, "shared nowait"), EAGAIN, "nor shared, as the device may write");
-	is_errno(take(2, "exclusive nowait"), 0, "agent 2 can, the mapping is its own");
-	is_errno(give(2), 0, "and unlocks");
+	is_errno(take(1, "exclusive nowait"), EAGAIN, "mapping by vgem: agent 1 cannot lock it");
+	is_errno(take(1, "exclusive 30"), ETIMEDOUT, "mapping by vgem: also in 30 ms");
+	is_errno(take(1, "shared nowait"), EAGAIN,
+		 "mapping by vgem: nor shared, as the device may write");
+	is_errno(take(2, "exclusive nowait"), 0,
+		 "mapping by vgem: agent 2 can, the mapping is its own");
+	is_errno(give(2), 0, "mapping by vgem: and unlocks");
 	wait_for_dma(2, do_close_import);
 	lock_none_left("after the wait for a mapping");
 }
@@ -177,19 +181,19 @@ static void test_holder(void)
 static void test_v4l2_holder(void)
 {
 	is_errno(client_call(&client, do_v4l2_import, V4L2_BUF_TYPE_VIDEO_CAPTURE, 0), 0,
-		 "agent 2 imports its buffer into vivid, to write");
-	ok(is_mapped(), "vivid maps it");
+		 "mapping by vivid: agent 2 imports its buffer into vivid, to write");
+	ok(is_mapped(), "mapping by vivid: vivid maps it");
 	check_dma_row(2, "exclusive");
-	is_errno(take(1, "exclusive nowait"), EAGAIN, "agent 1 cannot lock it");
-	is_errno(take(1, "shared nowait"), EAGAIN, "nor shared");
+	is_errno(take(1, "exclusive nowait"), EAGAIN, "mapping by vivid: agent 1 cannot lock it");
+	is_errno(take(1, "shared nowait"), EAGAIN, "mapping by vivid: nor shared");
 	wait_for_dma(2, do_v4l2_close);
 
 	is_errno(client_call(&client, do_v4l2_import, V4L2_BUF_TYPE_VIDEO_OUTPUT, 0), 0,
-		 "agent 2 imports its buffer into vivid, to read");
+		 "mapping by vivid: agent 2 imports its buffer into vivid, to read");
 	check_dma_row(2, "shared");
-	is_errno(take(1, "shared nowait"), 0, "agent 1 can lock it shared");
-	is_errno(give(1), 0, "and unlocks");
-	is_errno(take(1, "exclusive nowait"), EAGAIN, "but not exclusively");
+	is_errno(take(1, "shared nowait"), 0, "mapping by vivid: agent 1 can lock it shared");
+	is_errno(give(1), 0, "mapping by vivid: and unlocks");
+	is_errno(take(1, "exclusive nowait"), EAGAIN, "mapping by vivid: but not exclusively");
 	wait_for_dma(2, do_v4l2_close);
 	lock_none_left("after the wait for vivid's mappings");
 }
@@ -205,14 +209,14 @@ static void test_v4l2_refused(void)
 	}
 	take(1, "shared");
 	is_errno(client_call(&client, do_v4l2_import, V4L2_BUF_TYPE_VIDEO_CAPTURE, 0), EINVAL,
-		 "locked shared, it cannot be mapped to write");
+		 "vivid refused: locked shared, it cannot be mapped to write");
 	is_errno(client_call(&client, do_v4l2_import, V4L2_BUF_TYPE_VIDEO_OUTPUT, 0), 0,
-		 "but to read");
-	is_errno(call(do_v4l2_close), 0, "which ends");
+		 "vivid refused: but to read");
+	is_errno(call(do_v4l2_close), 0, "vivid refused: which ends");
 	give(1);
 	is_errno(client_call(&client, do_v4l2_import, V4L2_BUF_TYPE_VIDEO_CAPTURE, 0), 0,
-		 "unlocked, it is mapped to write");
-	is_errno(call(do_v4l2_close), 0, "which ends");
+		 "vivid refused: unlocked, it is mapped to write");
+	is_errno(call(do_v4l2_close), 0, "vivid refused: which ends");
 	lock_none_left("after vivid was refused");
 }
 
@@ -244,13 +248,14 @@ static void test_dropped(void)
 		bail("mapping");
 	swarm_load(&t, "locks");
 	row = swarm_find(&t, 0, "KIND", "dma");
-	if (ok(row >= 0, "a mapping holds its buffer"))
+	if (ok(row >= 0, "detached, not unmapped: a mapping holds its buffer"))
 		id = swarm_u64(&t, row, "BUFFER");
 	swarm_unload(&t);
-	is_errno(swarm_cmd("lock %llu 1 exclusive nowait", id), EAGAIN, "so agent 1 cannot");
+	is_errno(swarm_cmd("lock %llu 1 exclusive nowait", id), EAGAIN,
+		 "detached, not unmapped: so agent 1 cannot");
 	is_errno(client_call(&client, do_drop_mapping, SLEEPER_DROP, 0), 0,
-		 "its device detaches and has not unmapped");
-	is(lock_rows("held"), 0, "so nothing holds the buffer any more");
+		 "detached, not unmapped: its device detaches and has not unmapped");
+	is(lock_rows("held"), 0, "detached, not unmapped: so nothing holds the buffer any more");
 	client_call(&client, do_drop_mapping, 0, 0);
 	lock_none_left("after a mapping that never ended");
 	sleep_tear_down();
@@ -265,12 +270,13 @@ static void test_removed_agent(void)
 		call(do_close_import);
 		return;
 	}
-	is_errno(swarm_cmd("remove_agent 2"), 0, "agent 2 is removed");
+	is_errno(swarm_cmd("remove_agent 2"), 0, "mapping of a removed agent: agent 2 is removed");
 	check_dma_row(0, "exclusive");
-	is_errno(take(1, "exclusive nowait"), EAGAIN, "its mapping still excludes agent 1");
+	is_errno(take(1, "exclusive nowait"), EAGAIN,
+		 "mapping of a removed agent: its mapping still excludes agent 1");
 	wait_for_dma(0, do_close_import);
 	is_errno(swarm_cmd("create_agent 2\nbind 2 pid:%d\n", client.pid), 0,
-		 "agent 2 comes back");
+		 "mapping of a removed agent: agent 2 comes back");
 	lock_none_left("after an agent was removed");
 }
 
@@ -293,7 +299,7 @@ static void test_audit(void)
 	trace_event("gdl_lock_denied", true);
 	is_errno(call(do_import), 0, "audit: agent 2 imports what agent 1 has locked");
 	mapped = is_mapped();
-	is(swarm_stat("locks_audited") - audited, 1 + mapped, "counted by attach%s",
+	is(swarm_stat("locks_audited") - audited, 1 + mapped, "audit: counted by attach%s",
 	   mapped ? " and map" : "");
 	check_trace("attach", "allowed");
 	if (mapped)
@@ -301,9 +307,9 @@ static void test_audit(void)
 	call(do_close_import);
 	audited = swarm_stat("locks_audited");
 	is_errno(client_call(&client, do_mmap, PROT_READ | PROT_WRITE, 0), 0, "audit: mmap works");
-	ok(swarm_stat("locks_audited") > audited, "and is counted");
+	ok(swarm_stat("locks_audited") > audited, "audit: and is counted");
 	check_trace("mmap", "allowed");
-	is(swarm_stat("locks_denied") - denied, 0, "nothing counts as denied");
+	is(swarm_stat("locks_denied") - denied, 0, "audit: nothing counts as denied");
 	trace_event("gdl_lock_denied", false);
 	give(1);
 	audited = swarm_stat("locks_audited");
@@ -313,7 +319,8 @@ static void test_audit(void)
 	call(do_import);
 	call(do_close_import);
 	give(2);
-	is(swarm_stat("locks_audited") - audited, 0, "unlocked, or its own, nothing is counted");
+	is(swarm_stat("locks_audited") - audited, 0,
+	   "audit: unlocked, or its own, nothing is counted");
 }
 
 static void test_exclusive(void)
@@ -323,22 +330,27 @@ static void test_exclusive(void)
 	take(1, "exclusive");
 	trace_event("gdl_lock_denied", true);
 	is_errno(call(do_import), EBUSY, "enforce: agent 2's import fails");
-	is(swarm_stat("locks_denied") - denied, 1, "which is counted");
+	is(swarm_stat("locks_denied") - denied, 1, "enforce, locked exclusively: which is counted");
 	check_trace("attach", "refused");
-	is_errno(client_call(&client, do_mmap, PROT_READ | PROT_WRITE, 0), EBUSY, "so does mmap");
+	is_errno(client_call(&client, do_mmap, PROT_READ | PROT_WRITE, 0), EBUSY,
+		 "enforce, locked exclusively: so does mmap");
 	check_trace("mmap", "refused");
-	is_errno(client_call(&client, do_mmap, PROT_READ, 0), EBUSY, "also to read");
-	is(swarm_stat("locks_audited") - audited, 0, "nothing counts as audited");
+	is_errno(client_call(&client, do_mmap, PROT_READ, 0), EBUSY,
+		 "enforce, locked exclusively: also to read");
+	is(swarm_stat("locks_audited") - audited, 0,
+	   "enforce, locked exclusively: nothing counts as audited");
 	trace_event("gdl_lock_denied", false);
-	is(lock_rows("held"), 1, "agent 1 is the only holder");
-	is_errno(give(1), 0, "agent 1 unlocks");
+	is(lock_rows("held"), 1, "enforce, locked exclusively: agent 1 is the only holder");
+	is_errno(give(1), 0, "enforce, locked exclusively: agent 1 unlocks");
 	lock_none_left("after refusals");
-	is_errno(call(do_import), 0, "then agent 2 imports");
-	is_errno(call(do_close_import), 0, "and lets go");
-	is_errno(client_call(&client, do_mmap, PROT_READ | PROT_WRITE, 0), 0, "and mmap works");
+	is_errno(call(do_import), 0, "enforce, locked exclusively: then agent 2 imports");
+	is_errno(call(do_close_import), 0, "enforce, locked exclusively: and lets go");
+	is_errno(client_call(&client, do_mmap, PROT_READ | PROT_WRITE, 0), 0,
+		 "enforce, locked exclusively: and mmap works");
 	take(2, "exclusive");
-	is_errno(call(do_import), 0, "it imports what it has locked itself");
-	is_errno(call(do_close_import), 0, "and lets go");
+	is_errno(call(do_import), 0,
+		 "enforce, locked exclusively: it imports what it has locked itself");
+	is_errno(call(do_close_import), 0, "enforce, locked exclusively: and lets go");
 	give(2);
 }
 
@@ -347,21 +359,23 @@ static void test_shared(void)
 	int err;
 
 	take(1, "shared");
-	is_errno(client_call(&client, do_mmap, PROT_READ, 0), 0, "a shared lock lets readers mmap");
-	is_errno(client_call(&client, do_mmap, PROT_READ | PROT_WRITE, 0), EBUSY, "not writers");
+	is_errno(client_call(&client, do_mmap, PROT_READ, 0), 0,
+		 "enforce, locked shared: a shared lock lets readers mmap");
+	is_errno(client_call(&client, do_mmap, PROT_READ | PROT_WRITE, 0), EBUSY,
+		 "enforce, locked shared: not writers");
 	err = call(do_import);
 	if (err) {
-		is_errno(err, EBUSY, "nor an import that maps to write");
+		is_errno(err, EBUSY, "enforce, locked shared: nor an import that maps to write");
 	} else {
-		ok(!is_mapped(), "an import that maps nothing is let in");
+		ok(!is_mapped(), "enforce, locked shared: an import that maps nothing is let in");
 		call(do_close_import);
 	}
 	take(2, "shared");
 	is_errno(client_call(&client, do_mmap, PROT_READ | PROT_WRITE, 0), EBUSY,
-		 "not even with a shared lock of its own");
+		 "enforce, locked shared: not even with a shared lock of its own");
 	give(1);
 	is_errno(client_call(&client, do_mmap, PROT_READ | PROT_WRITE, 0), 0,
-		 "with that alone it may");
+		 "enforce, locked shared: with that alone it may");
 	give(2);
 	lock_none_left("after a shared lock");
 }
@@ -374,8 +388,8 @@ static void test_off(void)
 	is_errno(call(do_import), 0, "off: an import is not looked at");
 	call(do_close_import);
 	is_errno(client_call(&client, do_mmap, PROT_READ | PROT_WRITE, 0), 0, "off: nor mmap");
-	is(swarm_stat("locks_audited") - audited, 0, "nor counted as audited");
-	is(swarm_stat("locks_denied") - denied, 0, "or denied");
+	is(swarm_stat("locks_audited") - audited, 0, "off: nor counted as audited");
+	is(swarm_stat("locks_denied") - denied, 0, "off: or denied");
 	give(1);
 }
 
@@ -392,10 +406,11 @@ static void test_gone(void)
 	take(1, "shared");
 	lock_post(&waiter, "lock %llu 3 exclusive", buffer);
 	lock_await_waiters(1);
-	is_errno(call(do_drop), 0, "the buffer is freed while it is locked");
-	ok(swarm_wait(buffer_is_gone, NULL, LOCK_SECONDS), "it goes");
-	is_errno(lock_result(&waiter), ENOENT, "ENOENT for the lock that waits for it");
-	is_errno(give(1), ENOENT, "there is nothing to unlock");
+	is_errno(call(do_drop), 0, "buffer gone: the buffer is freed while it is locked");
+	ok(swarm_wait(buffer_is_gone, NULL, LOCK_SECONDS), "buffer gone: it goes");
+	is_errno(lock_result(&waiter), ENOENT,
+		 "buffer gone: ENOENT for the lock that waits for it");
+	is_errno(give(1), ENOENT, "buffer gone: there is nothing to unlock");
 	lock_await_none("of a buffer that is gone");
 }
 

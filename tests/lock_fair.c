@@ -71,9 +71,10 @@ static void test_rounds(__u64 *random)
 
 	for (i = 0; i < ROUNDS && !overtook && !late; i++)
 		overtook += round_of(random, &late);
-	is(i, ROUNDS, "%d rounds of 4 readers and a writer", ROUNDS);
-	is(overtook, 0, "no reader gets a second turn before the writer");
-	is(late, 0, "the writer is granted when the last reader ends its turn, then they are");
+	is(i, ROUNDS, "step by step: %d rounds of 4 readers and a writer", ROUNDS);
+	is(overtook, 0, "step by step: no reader gets a second turn before the writer");
+	is(late, 0,
+	   "step by step: the writer is granted when the last reader ends its turn, then they are");
 	lock_none_left("after the rounds");
 }
 
@@ -144,10 +145,11 @@ static void test_free(void)
 	}
 	note("%ld turns of the writer, seen to wait in %ld, in %ld s", turn, waits,
 	     time(NULL) - start);
-	is(turn, TURNS, "the writer has %d turns while 4 readers loop", TURNS);
-	ok_in_full(waits > 20, "it was seen to wait for them");
-	is(overtook, 0, "no reader had more than one turn meanwhile (at most %ld)", most);
-	is(errors, 0, "nobody was refused");
+	is(turn, TURNS, "readers in loops: the writer has %d turns while 4 readers loop", TURNS);
+	ok_in_full(waits > 20, "readers in loops: it was seen to wait for them");
+	is(overtook, 0,
+	   "readers in loops: no reader had more than one turn meanwhile (at most %ld)", most);
+	is(errors, 0, "readers in loops: nobody was refused");
 	lock_none_left("after the loops");
 }
 
@@ -209,8 +211,8 @@ static void test_queue(__u64 *random)
 		}
 		wrong += disorder();
 	}
-	is(errors, 0, "readers and writers in a queue are all granted");
-	is(wrong, 0, "each after those that came before, unless both read");
+	is(errors, 0, "queue: readers and writers in a queue are all granted");
+	is(wrong, 0, "queue: each after those that came before, unless both read");
 	lock_none_left("after the queues");
 }
 

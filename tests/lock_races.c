@@ -229,9 +229,9 @@ static void test_remove_holder(void)
 	swarm_cmd("lock %llu 2 exclusive", buffer);
 	lock_post(&waiter, "lock %llu 3 shared", buffer);
 	lock_await_waiters(1);
-	is_errno(swarm_cmd("remove_agent 2"), 0, "a holder is removed");
-	is_errno(lock_result(&waiter), 0, "the lock that waited for it is granted");
-	is_errno(give(2), ENOENT, "the holder has nothing");
+	is_errno(swarm_cmd("remove_agent 2"), 0, "holder removed: a holder is removed");
+	is_errno(lock_result(&waiter), 0, "holder removed: the lock that waited for it is granted");
+	is_errno(give(2), ENOENT, "holder removed: the holder has nothing");
 	give(3);
 	swarm_cmd("create_agent 2");
 	lock_none_left("after a holder was removed");
@@ -309,7 +309,8 @@ static void test_freed(int card)
 	if (gem_create(card, 4096, &handle))
 		bail("creating a buffer");
 	buffer = real_buffer();
-	is_errno(swarm_cmd("lock %llu 1 shared", buffer), 0, "a real buffer is locked");
+	is_errno(swarm_cmd("lock %llu 1 shared", buffer), 0,
+		 "real buffer freed: a real buffer is locked");
 	for (i = 0; i < 4; i++) {
 		lock_post(&waiters[i], "lock %llu %d exclusive %s", buffer, i + 1,
 			  i % 2 ? "600000" : "");
@@ -317,12 +318,14 @@ static void test_freed(int card)
 		if (i)
 			lock_await_waiters(i);
 		else
-			is_errno(lock_result(&waiters[0]), 0, "agent 1 upgrades its lock");
+			is_errno(lock_result(&waiters[0]), 0,
+				 "real buffer freed: agent 1 upgrades its lock");
 	}
-	is_errno(gem_destroy(card, handle), 0, "the buffer is freed");
+	is_errno(gem_destroy(card, handle), 0, "real buffer freed: the buffer is freed");
 	for (i = 1; i < 4; i++)
-		is_errno(lock_result(&waiters[i]), ENOENT, "waiter %d gets ENOENT", i);
-	is_errno(give(1), ENOENT, "there is nothing to unlock");
+		is_errno(lock_result(&waiters[i]), ENOENT,
+			 "real buffer freed: waiter %d gets ENOENT", i);
+	is_errno(give(1), ENOENT, "real buffer freed: there is nothing to unlock");
 	lock_none_left("after a buffer was freed");
 	buffer = ledger;
 }

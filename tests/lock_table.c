@@ -209,14 +209,16 @@ static void test_two_upgraders(void)
 	take(2, SHARED, "");
 	lock_post(&call, "lock %llu 1 exclusive", buffer);
 	lock_await_waiters(1);
-	is_errno(take(2, EXCLUSIVE, ""), EDEADLK, "of two upgraders the second gets EDEADLK");
-	is(swarm_stat("locks_deadlocks") - deadlocks, 1, "it is counted");
-	ok(held_by(1) == SHARED && held_by(2) == SHARED, "both keep what they had");
-	is_errno(take(1, EXCLUSIVE, "nowait"), EAGAIN, "the first is no other upgrader to itself");
-	is_errno(give(1), 0, "the first unlocks while it waits");
-	is(lock_rows("waiting"), 1, "and waits on");
-	is_errno(give(2), 0, "the second unlocks");
-	is_errno(lock_result(&call), 0, "the first is granted");
+	is_errno(take(2, EXCLUSIVE, ""), EDEADLK,
+		 "two upgrades: of two upgraders the second gets EDEADLK");
+	is(swarm_stat("locks_deadlocks") - deadlocks, 1, "two upgrades: it is counted");
+	ok(held_by(1) == SHARED && held_by(2) == SHARED, "two upgrades: both keep what they had");
+	is_errno(take(1, EXCLUSIVE, "nowait"), EAGAIN,
+		 "two upgrades: the first is no other upgrader to itself");
+	is_errno(give(1), 0, "two upgrades: the first unlocks while it waits");
+	is(lock_rows("waiting"), 1, "two upgrades: and waits on");
+	is_errno(give(2), 0, "two upgrades: the second unlocks");
+	is_errno(lock_result(&call), 0, "two upgrades: the first is granted");
 	check_held(EXCLUSIVE, NONE, "upgraded");
 	end("after two upgraders");
 }
@@ -231,13 +233,15 @@ static void test_downgrade(void)
 	lock_await_waiters(1);
 	lock_post(&writer, "lock %llu 3 exclusive", buffer);
 	lock_await_waiters(2);
-	is_errno(take(1, SHARED, "nowait"), 0, "a holder goes down to shared");
-	is_errno(lock_result(&reader), 0, "the reader that waited is granted");
+	is_errno(take(1, SHARED, "nowait"), 0,
+		 "from exclusive to shared: a holder goes down to shared");
+	is_errno(lock_result(&reader), 0,
+		 "from exclusive to shared: the reader that waited is granted");
 	check_held(SHARED, SHARED, "gone down");
-	is(lock_rows("waiting"), 1, "the writer waits on");
+	is(lock_rows("waiting"), 1, "from exclusive to shared: the writer waits on");
 	give(1);
 	give(2);
-	is_errno(lock_result(&writer), 0, "until both are gone");
+	is_errno(lock_result(&writer), 0, "from exclusive to shared: until both are gone");
 	give(3);
 	end("after going down");
 }
@@ -253,11 +257,12 @@ static void test_same_agent_twice(void)
 		lock_post(&calls[i], "lock %llu 1 shared", buffer);
 		lock_await_waiters(i + 1);
 	}
-	is(swarm_get("agents", "ID", 1, "WAITING"), 2, "an agent waits twice");
+	is(swarm_get("agents", "ID", 1, "WAITING"), 2,
+	   "two waits of one agent: an agent waits twice");
 	give(2);
 	for (i = 0; i < 2; i++)
 		errs += lock_result(&calls[i]);
-	is_errno(errs, EALREADY, "one gets it, the other has it already");
+	is_errno(errs, EALREADY, "two waits of one agent: one gets it, the other has it already");
 	end("after one agent waited twice");
 }
 
@@ -279,14 +284,14 @@ static void check_queue(void)
 	bool pass = true;
 
 	swarm_load(&t, "locks");
-	is(t.rows, 6, "a row a holder and a waiter");
+	is(t.rows, 6, "queue: a row a holder and a waiter");
 	pass &= row_is(&t, 0, "held", 1, "-");
 	pass &= row_is(&t, 1, "held", 2, "-");
 	pass &= row_is(&t, 2, "waiting", 1, "2");
 	pass &= row_is(&t, 3, "waiting", 3, "1,2");
 	pass &= row_is(&t, 4, "waiting", 4, "1,3");
 	pass &= row_is(&t, 5, "waiting", 5, "1,2,3,4");
-	ok(pass, "holders first, then waiters as they are queued, the upgrade first");
+	ok(pass, "queue: holders first, then waiters as they are queued, the upgrade first");
 	swarm_unload(&t);
 }
 
@@ -305,7 +310,7 @@ static void check_by_bytes(void)
 				!strcmp(whole.cell[(row + 1) * whole.columns + i],
 					bytes.cell[(row + 1) * whole.columns + i]);
 	is(bytes.rows, whole.rows, "read by single bytes: as many rows");
-	is(same, whole.rows * whole.columns, "with the same cells");
+	is(same, whole.rows * whole.columns, "queue: with the same cells");
 	swarm_unload(&whole);
 	swarm_unload(&bytes);
 }
@@ -328,15 +333,16 @@ static void test_queue(void)
 			  modes[waiters[i].mode]);
 		lock_await_waiters(i + 1);
 	}
-	is_errno(take(4, EXCLUSIVE, "nowait"), EAGAIN, "nobody overtakes the queue");
+	is_errno(take(4, EXCLUSIVE, "nowait"), EAGAIN, "queue: nobody overtakes the queue");
 	check_queue();
 	check_by_bytes();
 	for (i = 0; i < 4; i++) {
 		give(agent);
 		agent = waiters[grants[i]].agent;
-		is_errno(lock_result(&calls[grants[i]]), 0, "then agent %d is granted", agent);
-		ok(held_by(agent) == waiters[grants[i]].mode, "as it asked");
-		is(lock_rows("waiting"), 3 - i, "the others wait on");
+		is_errno(lock_result(&calls[grants[i]]), 0,
+			 "queue: then agent %d is granted", agent);
+		ok(held_by(agent) == waiters[grants[i]].mode, "queue: as it asked");
+		is(lock_rows("waiting"), 3 - i, "queue: the others wait on");
 	}
 	give(agent);
 	lock_none_left("after the queue");
@@ -386,26 +392,26 @@ static void test_stats(void)
 	struct lock_call call;
 
 	swarm_cmd("reset_stats");
-	is(swarm_stat("locks_acquired"), 0, "locks_acquired begins at 0");
-	is(swarm_stat("locks_wait_longest_ns"), 0, "locks_wait_longest_ns too");
+	is(swarm_stat("locks_acquired"), 0, "stats: locks_acquired begins at 0");
+	is(swarm_stat("locks_wait_longest_ns"), 0, "stats: locks_wait_longest_ns too");
 	take(2, EXCLUSIVE, "");
 	take(1, SHARED, "nowait");
 	take(1, SHARED, "30");
-	is(swarm_stat("locks_timeouts"), 1, "locks_timeouts");
-	ok(swarm_stat("locks_wait_total_ns") >= 20000000, "locks_wait_total_ns");
+	is(swarm_stat("locks_timeouts"), 1, "stats: locks_timeouts");
+	ok(swarm_stat("locks_wait_total_ns") >= 20000000, "stats: locks_wait_total_ns");
 	lock_post(&call, "lock %llu 1 shared", buffer);
 	lock_await_waiters(1);
 	swarm_wait(lock_is_asleep, &call, LOCK_SECONDS);
 	nanosleep(&pause, NULL);
 	give(2);
 	lock_result(&call);
-	is(swarm_stat("locks_acquired"), 2, "locks_acquired");
-	is(swarm_stat("locks_contended"), 3, "locks_contended");
-	is(swarm_stat("locks_deadlocks"), 0, "locks_deadlocks");
-	is(swarm_stat("locks_timeouts"), 1, "locks_timeouts of the timed out only");
-	ok(swarm_stat("locks_wait_longest_ns") >= 100000000, "locks_wait_longest_ns");
+	is(swarm_stat("locks_acquired"), 2, "stats: locks_acquired");
+	is(swarm_stat("locks_contended"), 3, "stats: locks_contended");
+	is(swarm_stat("locks_deadlocks"), 0, "stats: locks_deadlocks");
+	is(swarm_stat("locks_timeouts"), 1, "stats: locks_timeouts of the timed out only");
+	ok(swarm_stat("locks_wait_longest_ns") >= 100000000, "stats: locks_wait_longest_ns");
 	ok(swarm_stat("locks_wait_total_ns") >= swarm_stat("locks_wait_longest_ns") + 20000000,
-	   "locks_wait_total_ns is of all waits");
+	   "stats: locks_wait_total_ns is of all waits");
 	end("after the counters");
 }
 
@@ -419,9 +425,9 @@ static void test_signal(void)
 	sigaction(SIGUSR1, &action, NULL);
 	lock_await_waiters(1);
 	pthread_kill(call.thread, SIGUSR1);
-	is_errno(lock_result(&call), EINTR, "a signal ends the wait, also with SA_RESTART");
-	is(lock_rows("waiting"), 0, "nobody waits any more");
-	is_errno(give(1), ENOENT, "agent 1 has no lock");
+	is_errno(lock_result(&call), EINTR, "signal: a signal ends the wait, also with SA_RESTART");
+	is(lock_rows("waiting"), 0, "signal: nobody waits any more");
+	is_errno(give(1), ENOENT, "signal: agent 1 has no lock");
 	end("after a signal");
 }
 
