@@ -76,7 +76,7 @@ make_apt()
 		Dir::State::status "$dir/status";
 		Dir::Cache "$dir/cache";
 	END
-	APT_CONFIG=$dir/conf quietly apt-get -q update
+	APT_CONFIG=$dir/conf retried quietly apt-get -q update
 }
 
 # unpack_all ROOT ARCH PACKAGE...: the packages and all that these depend on, unpacked and
@@ -87,8 +87,8 @@ unpack_all()
 
 	shift 2
 	make_apt "$root/apt" "$arch"
-	APT_CONFIG=$root/apt/conf quietly apt-get -q -y --download-only --no-install-recommends \
-		install "$@"
+	APT_CONFIG=$root/apt/conf retried quietly apt-get -q -y --download-only \
+		--no-install-recommends install "$@"
 	find "$root/apt/cache/archives" -name '*.deb' -exec dpkg-deb -x {} "$root" \;
 	rm -r "$root/apt"
 }
@@ -116,7 +116,17 @@ make_minbase()
 	local tree=$1 suite=$2 mirror=$3
 
 	shift 3
+	retried bootstrap "$tree" "$suite" "$mirror" "$@"
+	copy_apt_settings "$tree"
+}
+
+# bootstrap TREE SUITE MIRROR [OPTIONS...]: one try; what another left goes.
+bootstrap()
+{
+	local tree=$1 suite=$2 mirror=$3
+
+	shift 3
+	rm -rf --one-file-system -- "$tree"
 	http_proxy=$(proxy_setting) quietly unshare --mount \
 		debootstrap --variant=minbase "$@" "$suite" "$tree" "$mirror"
-	copy_apt_settings "$tree"
 }

@@ -112,6 +112,21 @@ in_tree()
 		LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"
 }
 
+# retried COMMAND...: up to five times, with longer and longer pauses: archives and networks
+# fail now and then, and another apt may be at work.
+retried()
+{
+	local try
+
+	for try in 1 2 3 4; do
+		if "$@"; then
+			return 0
+		fi
+		sleep $((try * 5))
+	done
+	"$@"
+}
+
 # quietly COMMAND...: shows what COMMAND printed only if it fails.
 quietly()
 {
