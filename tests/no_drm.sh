@@ -21,8 +21,8 @@ for mode in auto direct divert; do
 	[ "$mode" != auto ] || want=direct
 	times=$((times + 1))
 	succeeds "$mode: the module is inserted" insmod /gpu_dma_lock.ko hook="$mode"
-	is "$(dmesg | grep -c 'gpu_dma_lock: this kernel has no DRM:')" "$times" "$mode: it warns"
-	is "$(dmesg | grep -c 'is not loaded')" 0 "$mode: of nothing that could be loaded"
+	is "$(logged 'gpu_dma_lock: this kernel has no DRM:')" "$times" "$mode: it warns"
+	is "$(logged 'is not loaded')" 0 "$mode: of nothing that could be loaded"
 	is "$(states 'dma_.*')" "$want" "$mode: dma-buf is hooked"
 	is "$(states 'drm_.*')" "none this kernel has no DRM" "$mode: so drm's hooks say"
 	is "$(states 'ttm_.*')" "none this kernel has no TTM" "$mode: and ttm's likewise"

@@ -6,6 +6,7 @@
 #
 # vm: --load --gpu virtio --mem 512 --append vm.oom_dump_tasks=0 --timeout 300
 
+# shellcheck disable=SC2317 # functions are called through wait_until
 . "$(dirname "$0")/tap.sh"
 
 proc=/proc/swarm/gpu
@@ -20,6 +21,14 @@ stat_of() {
 
 rows() {
 	awk 'NR > 1' "$proc/$1" | wc -l
+}
+
+has_none() {
+	[ "$(rows "$1")" = 0 ]
+}
+
+none_charged() {
+	[ "$(stat_of charged_bytes)" = 0 ]
 }
 
 # To be killed first.
@@ -49,17 +58,12 @@ wait "$reader" 2>/dev/null
 is "$eaten" "$rounds" "$rounds times a process that eats memory is killed"
 is "$overrun" "$rounds" "$rounds times one whose buffers eat its cgroup's is killed or refused"
 note "$(cat /tmp/victim)"
-tries=100
-while [ "$(rows allocations)" != 0 ] && [ "$tries" -gt 0 ]; do
-	tries=$((tries - 1))
-	usleep 100000
-done
 [ "$(stat_of buffers_created)" -gt 0 ]
 ok $? "buffers were made"
 note "$(stat_of buffers_created) buffers, $(stat_of buffers_lost) not seen for want of memory"
 for file in allocations attachments contexts; do
-	is "$(rows $file)" 0 "no row is left in $file"
+	succeeds "no row is left in $file" wait_until has_none "$file" || note "$(cat $proc/$file)"
 done
-is "$(stat_of charged_bytes)" 0 "nothing is charged"
+succeeds "nothing is charged" wait_until none_charged || note "$(stat_of charged_bytes) bytes"
 is "$(stat_of buffers_stale)" 0 "no end was missed"
 tap_done

@@ -80,14 +80,31 @@ scaled() {
 	echo $((scaled > 0 ? scaled : 1))
 }
 
-# wait_until COMMAND...: true as soon as it is, false after fifteen seconds
+# wait_until COMMAND...: true as soon as it is, false after a minute and more
 wait_until() {
-	tries=300
+	wait_tries=1200
 	until "$@"; do
-		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] || return 1
+		wait_tries=$((wait_tries - 1))
+		[ "$wait_tries" -gt 0 ] || return 1
 		usleep 50000
 	done
+}
+
+# sleeps_with PID FILE: the process has the file open, and sleeps
+sleeps_with() {
+	for tap_fd in "/proc/$1/fd/"*; do
+		[ "$(readlink "$tap_fd")" = "$2" ] || continue
+		grep -q '^State:.*S' "/proc/$1/status"
+		return
+	done
+	return 1
+}
+
+# logged WORDS: how many lines of the kernel's log have them since the test began
+logged() {
+	dmesg | awk -v words="$1" '/run-tests: begin / { n = 0 }
+		index($0, words) { n++ }
+		END { print n + 0 }'
 }
 
 # reports: how many lines of trouble the kernel's log has since the test began

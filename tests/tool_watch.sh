@@ -15,7 +15,7 @@ starts() {
 	# shellcheck disable=SC2086 # into words
 	gpu-dma-lock watch $1 >/tmp/out 2>/tmp/err &
 	watcher=$!
-	usleep 500000
+	wait_until sleeps_with "$watcher" $proc/stats || bail "watch does not begin: $(cat /tmp/err)"
 }
 
 tells() {
@@ -27,15 +27,15 @@ echo "create_agent 7 1M tenant-a" >$proc/control
 device=$(awk 'NR == 2 { print $1 }' $proc/devices)
 starts "-n 2"
 fails "an allocation is refused" sh -c "echo 'allocate 7 2M $device' >$proc/control"
-succeeds "watch tells of it" wait_until tells || kill "$watcher"
+succeeds "watch tells of the refusal" wait_until tells || kill "$watcher"
 wait "$watcher"
-is "$?$(cat /tmp/err)" 0 "and ends"
-succeeds "the counter" grep -qE '^[^ ]* quota_denied \+1, 1 in all$' /tmp/out
-succeeds "the agent" grep -qE '^[^ ]* agent 7 \(tenant-a\) denied \+1, 1 in all$' /tmp/out
+is "$?$(cat /tmp/err)" 0 "watch -n 2 ends after two events"
+succeeds "watch tells which counter rose" grep -qE '^[^ ]* quota_denied \+1, 1 in all$' /tmp/out
+succeeds "watch tells which agent was refused" grep -qE '^[^ ]* agent 7 \(tenant-a\) denied \+1, 1 in all$' /tmp/out
 starts -J
 echo "create_agent 8" >$proc/control
 usleep 1500000
-is "$(cat /tmp/out)" "" "nothing of what may be"
+is "$(cat /tmp/out)" "" "watch tells nothing of a command that succeeds"
 kill "$watcher"
 wait
 is "$(reports)" 0 "no report in the log"

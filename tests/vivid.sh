@@ -38,6 +38,15 @@ has_none() {
 	[ "$(rows "$1")" = 0 ]
 }
 
+none_charged() {
+	[ "$(stat_of charged_bytes)" = 0 ]
+}
+
+# is_stopped PID: by a signal, so that it changes nothing
+is_stopped() {
+	grep -q '^State:.*T' "/proc/$1/status"
+}
+
 # node WORD: the video node of vivid whose name ends so
 node() {
 	for name in /sys/class/video4linux/video*/name; do
@@ -73,9 +82,9 @@ stream() {
 		note "$(cat /tmp/out)"
 	fi
 	[ "$attached" = 0 ] || succeeds "$name: attachments show" wait_until has_rows attachments 2
-	usleep 500000
+	succeeds "$name: frames are streamed" wait_until grep -q ' fps' /tmp/out || note "$(cat /tmp/out)"
 	kill -STOP "$client"
-	usleep 300000
+	wait_until is_stopped "$client" || bail "v4l2-ctl does not stop"
 	is "$(cells allocations EXPORTER)" "$(bufinfo_exporters)" "$name: EXPORTER"
 	is "$(cells allocations KIND)" dmabuf "$name: KIND"
 	is "$(cells allocations DEVICE)" - "$name: of no GPU"
@@ -92,14 +101,11 @@ stream() {
 			"$name: mapped, $direction"
 	fi
 	kill -CONT "$client"
-	usleep 300000
 	kill "$client"
 	wait "$client" 2>/dev/null
 	succeeds "$name: no dma-buf is left" wait_until has_none allocations
 	succeeds "$name: no attachment is left" wait_until has_none attachments
-	is "$(stat_of charged_bytes)" 0 "$name: nothing is charged"
-	grep -q ' fps' /tmp/out
-	ok $? "$name: frames were streamed" || note "$(cat /tmp/out)"
+	succeeds "$name: nothing is charged" wait_until none_charged
 }
 
 # formats: the same for both ends, and small, so that frames come in time.
@@ -117,7 +123,7 @@ modprobe vivid n_devs=1 || skip_all "no vivid"
 formats
 stream "capture imports" 0 --stream-dmabuf --stream-out-mmap
 stream "output imports" 0 --stream-mmap --stream-out-dmabuf
-rmmod vivid
+wait_until rmmod vivid || bail "vivid does not go"
 
 # DMA memory is attached and mapped.
 modprobe vivid n_devs=1 allocators=1
@@ -129,5 +135,5 @@ stream "output attaches" 1 --stream-mmap --stream-out-dmabuf
 echo "policy enforce" >"$proc/control"
 stream "enforce" 1 --stream-mmap --stream-out-dmabuf
 is "$(lost)" "" "nothing was lost"
-succeeds "vivid goes" rmmod vivid
+succeeds "vivid goes" wait_until rmmod vivid
 tap_done

@@ -67,7 +67,7 @@ start() {
 		"PS1='> ' GPU_DMA_LOCK_PROC=$GPU_DMA_LOCK_PROC exec bash --norc -i"
 	mux set-option -t test window-size manual
 	comes '^>' "a terminal"
-	keys "$gpu_dma_lock top $1; echo ended with \$?" Enter
+	keys "sh -c 'echo \$\$ >$work/pid; exec $gpu_dma_lock top $1'; echo ended with \$?" Enter
 	comes ' by [A-Z]+' "top $1 shows a frame"
 }
 
@@ -197,7 +197,7 @@ test_scrolls() {
 test_ends() {
 	for signal in INT TERM HUP; do
 		start "-d 60"
-		pkill -"$signal" -P "$(mux display-message -p -t test '#{pane_pid}')"
+		kill -"$signal" "$(cat "$work/pid")"
 		comes '^ended with 1(30|43|29)' "SIG$signal ends it"
 		keys 'stty -a' Enter
 		comes ' icanon .* echo |^isig icanon' "with the terminal as it was"

@@ -8,19 +8,28 @@
 
 # shellcheck disable=SC2154 # lib.sh's
 GPU_DMA_LOCK_PROC=$work/proc
-cp -R "$here/fixtures/small" "$work/proc"
+cp -R "$here/fixtures/small" "$work/first"
+ln -s first "$work/proc"
 
-# write FILE SED: at once, as the module's files change
-write() {
-	sed "$2" "$here/fixtures/small/$1" >"$work/$1"
-	mv "$work/$1" "$work/proc/$1"
+# Both files change at once, as the folder is a link.
+changes() {
+	rm -rf "$work/other"
+	cp -R "$here/fixtures/small" "$work/other"
+	sed -i 's/^\(7 .*\) 3 2 tenant-a/\1 5 2 tenant-a/; s/^\(9 .*\) 0 0 idle/\1 1 0 idle/' \
+		"$work/other/agents"
+	sed -i 's/^quota_denied 3/quota_denied 6/; s/^commands_failed 2/commands_failed 3/
+		s/^hook_dma_buf_export_failed 0/hook_dma_buf_export_failed 1/
+		s/^buffers_created 9/buffers_created 90/' "$work/other/stats"
+	ln -s other "$work/link"
+	mv -T "$work/link" "$work/proc"
 }
 
 # starts ARGUMENTS...: watch in the background, which has read all when this returns
 starts() {
 	"$gpu_dma_lock" watch "$@" >"$work/out" 2>"$work/err" &
 	watcher=$!
-	sleep 0.5
+	wait_until sleeps_with "$watcher" "$(realpath "$work/proc")/stats" ||
+		bail "watch does not begin: $(cat "$work/err")"
 }
 
 # ends STATUS NAME
@@ -36,11 +45,7 @@ for arguments in x "-n 0" "-n x" -x; do
 done
 
 starts -n 4
-write agents 's/^\(7 .*\) 3 2 tenant-a/\1 5 2 tenant-a/; s/^\(9 .*\) 0 0 idle/\1 1 0 idle/'
-cat "$work/proc/stats" >"$work/stats"
-sed -i 's/^quota_denied 3/quota_denied 6/; s/^hook_dma_buf_export_failed 0/hook_dma_buf_export_failed 1/;
-	s/^buffers_created 9/buffers_created 90/; s/^commands_failed 2/commands_failed 3/' "$work/stats"
-cat "$work/stats" >"$work/proc/stats"
+changes
 ends 0 "four lines end it"
 sed -i 's/^[0-9-]*T[0-9:]*[+-][0-9]* /TIME /' "$work/out"
 golden watch "what rose, and nothing of what may"
