@@ -342,7 +342,7 @@ int main(void)
 	test_removed_owner();
 	client_stop(&tenant, 0);
 	client_stop(&host, 0);
-	ok(swarm_wait(no_rules, NULL, 10), "the rule went with the buffer");
+	ok(swarm_wait(no_rules, NULL, 60), "the rule went with the buffer");
 	is(swarm_stat("buffers_lost") + swarm_stat("attachments_lost"), 0, "nothing was lost");
 	swarm_add_up("at the end");
 	return tap_done();

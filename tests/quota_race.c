@@ -130,7 +130,8 @@ static void stop_race(void)
 static bool nothing_used(const void *arg)
 {
 	(void)arg;
-	return agent_1("USED") == 0 && agent_1("BUFFERS") == 0;
+	return agent_1("USED") == 0 && agent_1("BUFFERS") == 0 && !swarm_stat("buffers") &&
+	       !swarm_stat("charged_bytes");
 }
 
 static void nothing_left(const char *when)
@@ -158,16 +159,21 @@ static bool close_to_quota(void)
 	return agent_1("PEAK") > QUOTA - 65536;
 }
 
+static bool has_raced(void)
+{
+	return close_to_quota() && shared->made > 100 && shared->refused > 100;
+}
+
 /*
- * Looks at what is used until the time is up, and the quota has been near: a slow machine
- * takes its time. Returns the most.
+ * Looks at what is used until the time is up, and there was a race for the limit: a slow
+ * machine takes its time. Returns the most.
  */
 static __u64 watch(int seconds, long *looks)
 {
 	time_t end = time(NULL) + seconds, last = end + CLOSE_SECONDS;
 	__u64 used, most = 0;
 
-	for (*looks = 0; time(NULL) < end || (!close_to_quota() && time(NULL) < last); ++*looks) {
+	for (*looks = 0; time(NULL) < end || (!has_raced() && time(NULL) < last); ++*looks) {
 		used = agent_1("USED");
 		if (used > most)
 			most = used;
@@ -192,9 +198,15 @@ static void test_enforced(int seconds)
 	ok(close_to_quota(), "but close to it");
 	note("%lld buffers made, %lld refused", (long long)shared->made,
 	     (long long)shared->refused);
-	ok_in_full(shared->made > 100 && shared->refused > 100, "there was a race for the limit");
+	ok(shared->made > 100 && shared->refused > 100, "there was a race for the limit");
 	is(shared->failed, 0, "nothing failed for another reason");
 	nothing_left("when all were killed");
+}
+
+static bool all_make(const void *unused)
+{
+	(void)unused;
+	return shared->made > CLIENTS && shared->refused > 0;
 }
 
 /* The refusals that clients saw are those that are counted. */
@@ -205,6 +217,7 @@ static void test_counted(void)
 
 	start_race(100);
 	sleep(2);
+	ok(swarm_wait(all_make, NULL, CLOSE_SECONDS), "clients make buffers and are refused some");
 	stop_race();
 	is(swarm_stat("quota_denied") - before, shared->refused, "each refusal is counted once");
 	is(agent_1("DENIED") - denied, shared->refused, "for the agent as well");
@@ -215,10 +228,7 @@ static void test_counted(void)
 	nothing_left("when those were killed");
 }
 
-/*
- * Leaving enforce waits until every task has slept or run in user space, 0.15 s at
- * best: it is one change in 20, which yet makes each policy follow each other.
- */
+/* Enforce is one change in 20, which yet makes each policy follow each other. */
 static const char *next_policy(void)
 {
 	long n = random() % 20;
@@ -226,14 +236,18 @@ static const char *next_policy(void)
 	return n == 0 ? "enforce" : n % 2 ? "audit" : "off";
 }
 
-static void change_policies(void)
+/* As often as is asked for, and until there was a refusal, and one that would have been. */
+static void change_policies(long long denied, long long audited)
 {
+	time_t last = time(NULL) + CLOSE_SECONDS;
+	int i, changes = CHANGES, err = 0;
 	struct timespec from, to;
-	int i, err = 0;
 
 	srandom(1);
 	clock_gettime(CLOCK_MONOTONIC, &from);
-	for (i = 0; i < CHANGES && !err; i++) {
+	for (i = 0; !err && (i < changes || (time(NULL) < last &&
+		    (swarm_stat("quota_denied") == denied ||
+		     swarm_stat("quota_audited") == audited))); i++) {
 		err = swarm_cmd("policy %s\n", next_policy());
 		usleep(CHANGE_MICROSECONDS);
 	}
@@ -250,7 +264,7 @@ static void test_changing(void)
 
 	start_race(200);
 	atomic_store(&shared->pause, true);
-	change_policies();
+	change_policies(before, audited);
 	swarm_cmd("policy audit\n");
 	stop_race();
 	before = swarm_stat("quota_denied") - before;
@@ -261,7 +275,7 @@ static void test_changing(void)
 	is(before, shared->refused, "each refusal is counted once");
 	is(denied, before + audited, "the agent's are those and the would-be ones");
 	ok(audited <= shared->made, "no more would have been refused than were made");
-	ok_in_full(before > 0 && audited > 0, "there were both");
+	ok(before > 0 && audited > 0, "some were refused, and some would have been");
 	is(shared->failed, 0, "nothing failed for another reason");
 	totals_add_up("after all the changes");
 	swarm_cmd("policy enforce\n");

@@ -20,7 +20,7 @@
 #define REFUSALS_MIN	30000
 #define PROCESSES	20	/* of a source: what holds on to its maker shows */
 #define CACHES		512
-#define QUIET_SECONDS	30
+#define QUIET_SECONDS	60
 /*
  * What the rest of the system may take meanwhile: its caches of files and processes
  * breathe by a slab or two, whose objects all count. A leak in one of ten refusals is far

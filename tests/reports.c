@@ -486,8 +486,8 @@ static void test_stale(void)
 	ok(is_stale(&c.pid), "else it is");
 	set_timeout("1000");
 	is_errno(tell(c.pid, MIB), 0, "made again");
-	set_timeout("10");
 	ok(!is_stale(&c.pid), "it is not");
+	set_timeout("10");
 	client_stop(&c, 0);
 	ok(goes(c.pid), "it goes");
 }

@@ -25,7 +25,7 @@
 #define CGROUPS		scaled(1000)
 #define MAKERS		4
 #define TRIES		8
-#define GONE_SECONDS	30
+#define GONE_SECONDS	60
 
 static void works(int err, const char *what)
 {
