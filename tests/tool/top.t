@@ -218,7 +218,7 @@ test_cost() {
 	for view in agents buffers tree; do
 		took=$({ TIMEFORMAT='%U %S'; time GPU_DMA_LOCK_PROC=$work/100000 "$gpu_dma_lock" top --once -v $view >/dev/null; } 2>&1 |
 			awk '{ print ($1 + $2) * 1000 }')
-		[ "$took" -lt 200 ]
+		[ "$took" -lt 1000 ]
 		ok $? "$view of 100,000 buffers: $took ms of CPU"
 	done
 }
