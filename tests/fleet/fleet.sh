@@ -76,7 +76,8 @@ check_dashboard()
 
 	while IFS= read -r line; do
 		query=$(of_query "$(jq -r .expr <<<"$line")")
-		check "$(jq -r '"panel \(.panel), \(.refId): has data"' <<<"$line")" has_data "$query" "$1"
+		check "$(jq -r '"panel \(.panel), \(.refId): has data"' <<<"$line")" \
+			fleet_until has_data "$query" "$1"
 	done < <(panel_queries "$DASHBOARD")
 }
 
