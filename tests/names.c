@@ -32,7 +32,8 @@ static void name_is(__u64 agent, const char *name, const char *when)
 
 	swarm_load(&t, "agents");
 	row = swarm_find_u64(&t, 0, "ID", agent);
-	is_str(row < 0 ? NULL : swarm_cell(&t, row, "NAME"), name, "agent %llu %s", agent, when);
+	is_str(row < 0 ? NULL : swarm_cell(&t, row, "NAME"), name, "NAME of agent %llu is %s: %s",
+	       agent, name, when);
 	swarm_unload(&t);
 }
 
@@ -44,28 +45,29 @@ static void row_has(const char *file, __u64 agent, const char *name)
 
 	swarm_load(&t, file);
 	row = swarm_find_u64(&t, 0, "AGENT", agent);
-	is_str(row < 0 ? NULL : swarm_cell(&t, row, "NAME"), name, "its row of %s", file);
+	is_str(row < 0 ? NULL : swarm_cell(&t, row, "NAME"), name, "NAME in %s of agent %llu is %s",
+	       file, agent, name);
 	swarm_unload(&t);
 }
 
 static void test_given(void)
 {
 	works(swarm_cmd("create_agent 7 1G tenant-a\n"), "an agent with a name");
-	name_is(7, "tenant-a", "has it");
+	name_is(7, "tenant-a", "as it was made");
 	row_has("quotas", 7, "tenant-a");
-	name_is(0, "-", "has none");
-	works(swarm_cmd("create_agent 8 max\nname 8 _b.c:d@e-9\n"), "one that gets a name");
-	name_is(8, "_b.c:d@e-9", "has it");
-	works(swarm_cmd("name 8 " NAME_63 "\n"), "of 63 characters");
-	name_is(8, NAME_63, "has that instead");
-	works(swarm_cmd("name " NAME_63 " b\n"), "by its name it gets another");
-	name_is(8, "b", "has that");
-	works(swarm_cmd("name b b\n"), "the same again");
-	name_is(8, "b", "has it still");
-	works(swarm_cmd("name 0 host\n"), "agent 0 is an agent like others");
-	name_is(0, "host", "has a name");
-	works(swarm_cmd("name host -\nname 0 -\n"), "a name is taken back, also twice");
-	name_is(0, "-", "has none");
+	name_is(0, "-", "at first");
+	works(swarm_cmd("create_agent 8 max\nname 8 _b.c:d@e-9\n"), "agent 8 gets a name");
+	name_is(8, "_b.c:d@e-9", "given by name");
+	works(swarm_cmd("name 8 " NAME_63 "\n"), "agent 8 gets a name of 63 characters");
+	name_is(8, NAME_63, "instead of its old one");
+	works(swarm_cmd("name " NAME_63 " b\n"), "agent 8 gets another name, by its name");
+	name_is(8, "b", "given by its old name");
+	works(swarm_cmd("name b b\n"), "agent 8 gets the name that it has");
+	name_is(8, "b", "given again");
+	works(swarm_cmd("name 0 host\n"), "agent 0 gets a name like others");
+	name_is(0, "host", "given");
+	works(swarm_cmd("name host -\nname 0 -\n"), "the name of agent 0 is taken back, twice");
+	name_is(0, "-", "taken back");
 }
 
 static void test_refused(void)
@@ -75,24 +77,25 @@ static void test_refused(void)
 		"a\x01", NAME_63 "0", "--" };
 	size_t i;
 
-	is_errno(swarm_cmd("create_agent 9 max b\n"), EEXIST, "a name in use");
-	ok(!swarm_has("agents", "ID", 9), "makes no agent");
-	is_errno(swarm_cmd("create_agent 8 max c\n"), EEXIST, "an agent that exists");
-	name_is(8, "b", "keeps its name");
-	is_errno(swarm_cmd("name c d\n"), ENOENT, "and did not leave the new one");
-	is_errno(swarm_cmd("name 7 b\n"), EEXIST, "a name in use cannot be had");
-	name_is(7, "tenant-a", "keeps its own");
-	is_errno(swarm_cmd("name 9 nine\n"), ENOENT, "no such agent");
-	is_errno(swarm_cmd("name 7\n"), EINVAL, "too few words");
-	is_errno(swarm_cmd("name 7 a b\n"), EINVAL, "too many");
+	is_errno(swarm_cmd("create_agent 9 max b\n"), EEXIST, "create_agent with a name in use");
+	ok(!swarm_has("agents", "ID", 9), "create_agent with a name in use makes no agent");
+	is_errno(swarm_cmd("create_agent 8 max c\n"), EEXIST, "create_agent where there is one");
+	name_is(8, "b", "after a create_agent that failed");
+	is_errno(swarm_cmd("name c d\n"), ENOENT, "a create_agent that failed leaves no name");
+	is_errno(swarm_cmd("name 7 b\n"), EEXIST, "name: a name in use cannot be had");
+	name_is(7, "tenant-a", "after it was refused another's");
+	is_errno(swarm_cmd("name 9 nine\n"), ENOENT, "name: no such agent");
+	is_errno(swarm_cmd("name 7\n"), EINVAL, "name: too few words");
+	is_errno(swarm_cmd("name 7 a b\n"), EINVAL, "name: too many words");
 	is_errno(swarm_cmd("create_agent b\n"), EINVAL, "create_agent wants an id");
 	for (i = 0; i < sizeof(no_names) / sizeof(*no_names); i++) {
-		is_errno(swarm_cmd("name 7 %s\n", no_names[i]), EINVAL, "no name");
+		is_errno(swarm_cmd("name 7 %s\n", no_names[i]), EINVAL,
+			 "name: bad name %zu", i);
 		is_errno(swarm_cmd("create_agent 9 max %s\n", no_names[i]), EINVAL,
-			 "nor for a new agent");
+			 "create_agent: bad name %zu", i);
 	}
-	name_is(7, "tenant-a", "has its name still");
-	ok(!swarm_has("agents", "ID", 9), "no agent came of that");
+	name_is(7, "tenant-a", "after bad names");
+	ok(!swarm_has("agents", "ID", 9), "bad names make no agent");
 }
 
 /* Each command that takes an agent, by the name "b" of agent 8. */
@@ -103,34 +106,38 @@ static void test_everywhere(void)
 
 	works(cgroup_make("names"), "a cgroup");
 	works(swarm_cmd("set_quota b 1Mi\n"), "set_quota");
-	works(swarm_cmd("set_quota b 512k %llu\n", device), "of a device");
-	is(swarm_get("agents", "ID", 8, "QUOTA"), 1 << 20, "it is agent 8's");
-	works(swarm_write("quotas", "b 2M\n"), "quotas");
-	is(swarm_get("agents", "ID", 8, "QUOTA"), 2 << 20, "too");
+	works(swarm_cmd("set_quota b 512k %llu\n", device), "set_quota of a device");
+	is(swarm_get("agents", "ID", 8, "QUOTA"), 1 << 20, "set_quota by name is agent 8's");
+	works(swarm_write("quotas", "b 2M\n"), "a line of quotas by name");
+	is(swarm_get("agents", "ID", 8, "QUOTA"), 2 << 20, "a line of quotas by name is agent 8's");
 	works(swarm_cmd("bind b cgroup:/names\n"), "bind");
 	row_has("bindings", 8, "b");
 	works(swarm_cmd("unbind b cgroup:/names\n"), "unbind");
 	works(swarm_cmd("allocate b 4096 %llu\n", device), "allocate");
-	is(swarm_get("agents", "ID", 8, "USED"), 4096, "it pays");
-	works(swarm_allocate(8, 4096, device, &id), "a buffer");
+	is(swarm_get("agents", "ID", 8, "USED"), 4096, "allocate by name charges agent 8");
+	works(swarm_allocate(8, 4096, device, &id), "a buffer of agent 8");
 	works(swarm_cmd("lock %llu b shared\nunlock %llu b\n", id, id), "lock and unlock");
 	works(swarm_cmd("grant b 0x1000+4Ki rw\ncheck b 0x1000 rw\nrevoke b 0x1000\n"),
 	      "grant, check and revoke");
 	is_errno(swarm_cmd("check b 0x1000 rw\n"), EACCES, "the check was agent 8's");
 	works(swarm_write("dma_permissions", "b:0x2000-0x2fff:r\n"), "dma_permissions");
 	works(swarm_cmd("check 8 0x2000 r\nrevoke b\n"), "a rule of agent 8");
-	works(swarm_cmd("name b a:b:c\n"), "a name with colons");
-	works(swarm_write("dma_permissions", "a:b:c:0x2000:r\n"), "is taken there too");
-	works(swarm_cmd("check a:b:c 0x2000 r\nrevoke a:b:c\nname a:b:c b\n"), "and everywhere");
+	works(swarm_cmd("name b a:b:c\n"), "an agent gets a name with colons");
+	works(swarm_write("dma_permissions", "a:b:c:0x2000:r\n"),
+	      "dma_permissions takes a name with colons");
+	works(swarm_cmd("check a:b:c 0x2000 r\nrevoke a:b:c\nname a:b:c b\n"),
+	      "commands take a name with colons");
 	works(swarm_cmd("create_context b %llu\n", device), "create_context");
 	works(swarm_cmd("reset_agent b\n"), "reset_agent");
 	works(swarm_cmd("remove_agent b\n"), "remove_agent");
-	ok(!swarm_has("agents", "ID", 8), "which goes");
-	is_errno(swarm_cmd("set_quota b 1M\n"), ENOENT, "with its name");
-	ok(!swarm_has("agents", "ID", 8), "a name makes no agent");
-	is_errno(swarm_write("dma_permissions", "b:0x2000:r\n"), ENOENT, "nor does a rule");
-	is_errno(swarm_cmd("set_quota /jobs/a 1M\n"), ENOENT, "nor a path");
-	works(swarm_cmd("create_agent 9 max b\nremove_agent 9\n"), "another can have it then");
+	ok(!swarm_has("agents", "ID", 8), "agent 8 is removed by name");
+	is_errno(swarm_cmd("set_quota b 1M\n"), ENOENT, "the name goes with its agent");
+	ok(!swarm_has("agents", "ID", 8), "set_quota of an unknown name makes no agent");
+	is_errno(swarm_write("dma_permissions", "b:0x2000:r\n"), ENOENT,
+		 "a rule of a name that is not known");
+	is_errno(swarm_cmd("set_quota /jobs/a 1M\n"), ENOENT, "set_quota of a path");
+	works(swarm_cmd("create_agent 9 max b\nremove_agent 9\n"),
+	      "another agent may have the name");
 	works(cgroup_remove("names"), "the cgroup goes");
 	fd = swarm_open("control", O_WRONLY);
 	is_errno(write(fd, "allocate b 1 0", 14) < 0 ? errno : 0, ENOENT, "no agent of that name");
@@ -141,10 +148,10 @@ static void test_everywhere(void)
 static void test_ids(void)
 {
 	works(swarm_cmd("create_agent 0x20 max x20\n"), "an agent of id 0x20, called x20");
-	works(swarm_cmd("set_quota x20 1k\nset_quota 0x20 2k\n"), "has both");
-	is(swarm_get("agents", "ID", 32, "QUOTA"), 2048, "of one agent");
+	works(swarm_cmd("set_quota x20 1k\nset_quota 0x20 2k\n"), "set_quota of 0x20 and of x20");
+	is(swarm_get("agents", "ID", 32, "QUOTA"), 2048, "0x20 and x20 are one agent");
 	is_errno(swarm_cmd("set_quota 0x 1k\n"), EINVAL, "0x is no name");
-	works(swarm_cmd("remove_agent x20\n"), "it goes");
+	works(swarm_cmd("remove_agent x20\n"), "the agent x20 is removed");
 }
 
 static void test_many(void)
@@ -172,19 +179,19 @@ static void test_many(void)
 			 swarm_u64(&t, row, "QUOTA") != swarm_u64(&t, row, "ID") - 100;
 	}
 	swarm_unload(&t);
-	is(wrong, 0, "each quota came to its own");
+	is(wrong, 0, "each quota set by name is that agent's");
 	for (i = 0; i < MANY; i++) {
 		snprintf(line, sizeof(line), "remove_agent job-%d\n", i);
 		if (i % 100 == 0)
 			err |= write(fd, line, strlen(line)) < 0;
 	}
-	is(err, 0, "some go by name");
+	is(err, 0, "some agents are removed by name");
 	close(fd);
 	swarm_load(&t, "agents");
 	for (row = 0; row < t.rows; row++)
 		if (swarm_u64(&t, row, "ID") >= 100 && row % 100 == 0)
 			err |= swarm_cmd("name %s -\n", swarm_cell(&t, row, "NAME"));
-	is(err, 0, "some lose their names");
+	is(err, 0, "some agents lose their names");
 	swarm_unload(&t);
 }
 
@@ -232,7 +239,7 @@ static void test_race(void)
 			race(i);
 	for (i = 0; i < RACERS; i++)
 		wrong |= wait(&status) < 0 || status;
-	is(wrong, 0, "%d race for names", RACERS);
+	is(wrong, 0, "%d processes race for names", RACERS);
 	swarm_load(&t, "agents");
 	for (row = 0; row < t.rows; row++)
 		if (strcmp(swarm_cell(&t, row, "NAME"), "-"))
@@ -242,7 +249,8 @@ static void test_race(void)
 	for (i = 10; i < 14; i++)
 		swarm_cmd("remove_agent %d\n", i);
 	for (i = 0; i < 3; i++)
-		is_errno(swarm_cmd("set_quota r%d 1M\n", i), ENOENT, "r%d is gone with them", i);
+		is_errno(swarm_cmd("set_quota r%d 1M\n", i), ENOENT,
+			 "the name r%d is gone with its agent", i);
 }
 
 int main(void)

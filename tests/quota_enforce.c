@@ -76,7 +76,7 @@ static void set_policy(const char *name)
 	is_errno(swarm_cmd("policy %s\n", name), 0, "policy %s", name);
 	snprintf(line, sizeof(line), "policy %s\n", name);
 	text = swarm_read("stats");
-	ok(strstr(text, line), "stats says so");
+	ok(strstr(text, line), "stats shows the policy %s", name);
 	free(text);
 }
 
@@ -116,27 +116,27 @@ static void at_the_limit(enum source_id source)
 
 	trace_event("gdl_charge_denied", true);
 	is_errno(client_call(&client, source_do_fill, source, SIZE), refusal(source),
-		 "%s: creation fails at last", name);
+		 "%s: buffers are made until one is refused", name);
 	is(client_call(&client, source_do_count, source, 0), fit(source),
-	   "%s: after %d buffers", name, fit(source));
+	   "%s: %d buffers fit into the quota", name, fit(source));
 	is(agent_1("USED"), quota, "%s: the quota is used up", name);
-	is(agent_1("BUFFERS"), fit(source), "%s: by these", name);
-	is(agent_1("DENIED") - denied, 1, "%s: one is denied", name);
-	is(swarm_stat("quota_denied") - refused, 1, "%s: stats counts it", name);
+	is(agent_1("BUFFERS"), fit(source), "%s: BUFFERS of agent 1 is %d", name, fit(source));
+	is(agent_1("DENIED") - denied, 1, "%s: DENIED of agent 1 rises by one", name);
+	is(swarm_stat("quota_denied") - refused, 1, "%s: quota_denied of stats rises by one", name);
 	is(trace_find("gdl_charge_denied", "agent=1 ", line, sizeof(line)), 1,
-	   "%s: one event tells: %s", name, line);
-	ok(strstr(line, "refused"), "%s: it was refused", name);
+	   "%s: there is one event: %s", name, line);
+	ok(strstr(line, "refused"), "%s: the event says that the charge was refused", name);
 	trace_event("gdl_charge_denied", false);
 	is_errno(client_call(&client, source_do_make, source, 4096), refusal(source),
-		 "%s: nor is there a page more", name);
+		 "%s: at the quota a buffer of one page is refused too", name);
 	totals_add_up("at the limit");
 	for (i = 0; i < 3; i++) {
 		drop(&client, source, 1);
 		wait_for_use(quota - quota / fit(source));
-		works(make(&client, source), "one is freed, one more can be made");
-		is_errno(make(&client, source), refusal(source), "but not two");
+		works(make(&client, source), "a buffer is made after one was freed");
+		is_errno(make(&client, source), refusal(source), "a second one is refused");
 	}
-	is(agent_1("PEAK"), quota, "%s: at no time was there more", name);
+	is(agent_1("PEAK"), quota, "%s: PEAK is the quota: at no time was there more", name);
 }
 
 /* The limit of one agent, by each driver and exporter. */
@@ -173,11 +173,11 @@ static void test_export_at_limit(void)
 	if (cgroup_move("one", getpid()))
 		bail("moving the test");
 	source_open(SOURCE_VGEM);
-	is_errno(source_make(SOURCE_VGEM, SIZE), EDQUOT, "another process of agent 1 gets none");
+	is_errno(source_make(SOURCE_VGEM, SIZE), EDQUOT, "agent 1: another process is refused too");
 	drop(&client, SOURCE_VGEM, 1);
-	works(source_make(SOURCE_VGEM, SIZE), "unless one was freed");
+	works(source_make(SOURCE_VGEM, SIZE), "agent 1: it gets a buffer when one was freed");
 	for (i = 0; i < 3; i++) {
-		works(source_export(SOURCE_VGEM, &fd), "it can be exported at the limit");
+		works(source_export(SOURCE_VGEM, &fd), "a buffer is exported at the limit");
 		close(fd);
 	}
 	source_drop(SOURCE_VGEM);
@@ -192,13 +192,14 @@ static void test_device_limit(void)
 
 	works(swarm_cmd("set_quota 1 64K %llu\n", vgem), "agent 1 gets a limit on vgem");
 	is_errno(client_call(&client, source_do_fill, SOURCE_VGEM, SIZE), EDQUOT,
-		 "vgem: it is enforced");
-	is(client_call(&client, source_do_count, SOURCE_VGEM, 0), 4, "after 4 buffers");
-	works(make(&client, SOURCE_VIRTIO), "it does not count on virtio_gpu");
-	works(make(&other, SOURCE_VGEM), "nor for agent 2");
+		 "EDQUOT at the limit of agent 1 on vgem");
+	is(client_call(&client, source_do_count, SOURCE_VGEM, 0), 4,
+	   "4 buffers of 16 KiB fit into 64 KiB on vgem");
+	works(make(&client, SOURCE_VIRTIO), "the limit on vgem does not count on virtio_gpu");
+	works(make(&other, SOURCE_VGEM), "the limit of agent 1 does not count for agent 2");
 	totals_add_up("at the limit on one device");
-	works(swarm_cmd("set_quota 1 max %llu\n", vgem), "the limit is lifted");
-	works(make(&client, SOURCE_VGEM), "there is more then");
+	works(swarm_cmd("set_quota 1 max %llu\n", vgem), "the limit on vgem is lifted");
+	works(make(&client, SOURCE_VGEM), "agent 1 makes one more buffer of vgem");
 	drop_all(&client, SOURCE_VGEM);
 	drop_all(&client, SOURCE_VIRTIO);
 	drop_all(&other, SOURCE_VGEM);
@@ -213,15 +214,16 @@ static void test_capacity(void)
 	works(swarm_cmd("set_capacity %llu 128K\n", vgem), "vgem gets a capacity");
 	works(make(&other, SOURCE_VGEM), "agent 2 takes some of it");
 	is_errno(client_call(&client, source_do_fill, SOURCE_VGEM, SIZE), ENOSPC,
-		 "then agent 1 the rest");
-	is(client_call(&client, source_do_count, SOURCE_VGEM, 0), 7, "which is 7 buffers");
-	is_errno(make(&other, SOURCE_VGEM), ENOSPC, "there is nothing left for agent 2 either");
-	is(swarm_stat("capacity_denied") - denied, 2, "two were denied");
-	is(swarm_get("devices", "ID", vgem, "USED"), 128 * 1024, "vgem is full");
-	works(make(&client, SOURCE_VIRTIO), "virtio_gpu is not");
+		 "ENOSPC when agent 1 has taken the rest of vgem");
+	is(client_call(&client, source_do_count, SOURCE_VGEM, 0), 7,
+	   "the rest of vgem is 7 buffers");
+	is_errno(make(&other, SOURCE_VGEM), ENOSPC, "ENOSPC for agent 2 too when vgem is full");
+	is(swarm_stat("capacity_denied") - denied, 2, "capacity_denied rises by two");
+	is(swarm_get("devices", "ID", vgem, "USED"), 128 * 1024, "USED of vgem is its capacity");
+	works(make(&client, SOURCE_VIRTIO), "virtio_gpu is not full");
 	totals_add_up("at the capacity of a device");
-	works(swarm_cmd("set_capacity %llu max\n", vgem), "the capacity is lifted");
-	works(make(&other, SOURCE_VGEM), "there is more then");
+	works(swarm_cmd("set_capacity %llu max\n", vgem), "vgem has no capacity any more");
+	works(make(&other, SOURCE_VGEM), "agent 2 makes one more buffer of vgem");
 	drop_all(&client, SOURCE_VGEM);
 	drop_all(&client, SOURCE_VIRTIO);
 	drop_all(&other, SOURCE_VGEM);
@@ -234,17 +236,17 @@ static void test_capacity_share(void)
 	__u64 vgem = swarm_device("vgem");
 
 	works(swarm_cmd("set_capacity %llu 1G\nset_quota 2 max\n", vgem), "agent 2 has no limit");
-	works(client_call(&other, source_do_make, SOURCE_VGEM, 1 << 30), "it takes all of vgem");
+	works(client_call(&other, source_do_make, SOURCE_VGEM, 1 << 30), "agent 2 fills vgem");
 	is_errno(make(&client, SOURCE_VGEM), ENOSPC, "nothing is left for agent 1");
 	is_errno(client_call(&other, source_do_make, SOURCE_VGEM, 1 << 30), ENOSPC,
-		 "nor for itself");
+		 "nothing is left for agent 2 itself");
 	drop_all(&other, SOURCE_VGEM);
-	works(swarm_cmd("set_quota 2 512M %llu\n", vgem), "it gets a quota there");
+	works(swarm_cmd("set_quota 2 512M %llu\n", vgem), "agent 2 gets a quota on vgem");
 	is_errno(client_call(&other, source_do_make, SOURCE_VGEM, 1 << 30), EDQUOT,
-		 "then it cannot take all");
-	works(make(&client, SOURCE_VGEM), "and agent 1 has its part");
+		 "with a quota agent 2 cannot take all of vgem");
+	works(make(&client, SOURCE_VGEM), "agent 1 has its part of vgem");
 	works(swarm_cmd("set_capacity %llu max\nset_quota 2 max %llu\nset_quota 2 1M\n", vgem,
-			vgem), "as before");
+			vgem), "limits are as before");
 	drop_all(&client, SOURCE_VGEM);
 	wait_for_use(0);
 }
@@ -257,18 +259,18 @@ static void test_lowered(void)
 		if (make(&client, SOURCE_VGEM))
 			bail("making buffers");
 	works(swarm_cmd("set_quota 1 %d\n", 3 * SIZE), "a limit may be under the present use");
-	is(agent_1("USED"), 10 * SIZE, "what is there stays");
+	is(agent_1("USED"), 10 * SIZE, "buffers over a lowered limit stay");
 	for (i = 10; i > 2; i--) {
 		is_errno(make(&client, SOURCE_VGEM), EDQUOT, "with %d buffers no more is given", i);
 		drop(&client, SOURCE_VGEM, 1);
 	}
-	works(make(&client, SOURCE_VGEM), "until use has fallen");
-	is_errno(make(&client, SOURCE_VGEM), EDQUOT, "to the new limit");
-	is(agent_1("USED"), 3 * SIZE, "which is used up then");
+	works(make(&client, SOURCE_VGEM), "a buffer is made when use has fallen");
+	is_errno(make(&client, SOURCE_VGEM), EDQUOT, "use rises to the lowered limit only");
+	is(agent_1("USED"), 3 * SIZE, "the lowered limit is used up");
 	totals_add_up("at a limit that was lowered");
 	drop_all(&client, SOURCE_VGEM);
 	works(swarm_cmd("set_quota 1 0\n"), "a limit of 0 lets nothing pass");
-	is_errno(make(&client, SOURCE_VGEM), EDQUOT, "at all");
+	is_errno(make(&client, SOURCE_VGEM), EDQUOT, "EDQUOT with a limit of 0");
 	works(swarm_cmd("set_quota 1 1M\n"), "the old limit");
 }
 
