@@ -51,7 +51,16 @@ hold_lock()
 
 	exec {fd}>"$CACHE/locks/$1"
 	flock "$fd"
+	LOCK_FD=$fd
 }
+
+# without_lock COMMAND...: does not inherit what hold_lock took last, as what it starts may
+# outlive this process.
+without_lock()
+(
+	exec {LOCK_FD}>&-
+	"$@"
+)
 
 # make_dir PATH: an empty directory beside PATH, to be renamed to PATH when it is
 # complete; what a killed run left there goes away. The caller holds a lock.
