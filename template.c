@@ -13,8 +13,8 @@
  * An agent whose cgroup is gone, but not all it holds, is there still for the next cgroup
  * of that path: a tenant that removes and makes its own cgroup does not get a second quota.
  *
- * Below a cgroup that a template has taken no other is taken: `*` matches a `/` too, and
- * a tenant may make cgroups below its own.
+ * Below a cgroup that a template has taken, or is about to take, no other is taken: `*`
+ * matches a `/` too, and a tenant may make cgroups below its own.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -185,10 +185,60 @@ static u64 next_agent_id(void)
 }
 
 /*
- * Make the cgroup at @path an agent: 0; -EEXIST if it has a binding by now; or -ENOMEM,
- * -ENOSPC or -ENAMETOOLONG.
+ * Whether a cgroup is below one that a template has taken, or that @t would take if it
+ * were not bound: a tenant can make cgroups below its own, and would get more quotas.
  */
-static int make(struct gdl_template *t, u64 cgroup_id, const char *path)
+static bool is_taken_above(const struct gdl_template *t, struct cgroup *cgrp)
+{
+	struct gdl_cgroup *c;
+
+	while ((cgrp = cgroup_parent(cgrp))) {
+		c = gdl_cgroup_find(cgroup_id(cgrp));
+		if (c && (container_of(c, struct gdl_binding, cgroup)->template ||
+			  matches(t, READ_ONCE(c->path)->name)))
+			return true;
+	}
+	return false;
+}
+
+/* Whether a template would take a cgroup that is not bound, at @path, if it were made now. */
+static bool would_be_taken(struct cgroup *cgrp, const char *path)
+{
+	struct gdl_template *t;
+
+	if (gdl_cgroup_find(cgroup_id(cgrp)))
+		return false;
+	t = match(path);
+	return t && !is_taken_above(t, cgrp);
+}
+
+/*
+ * Whether a cgroup is below one that a template is about to take: the template is new, the
+ * cgroup above was missed, or its agent was removed. @path is cut meanwhile.
+ */
+static bool is_below_taken(struct cgroup *cgrp, char *path)
+{
+	char *end = path + strlen(path);
+	bool is = false;
+
+	while (!is && (cgrp = cgroup_parent(cgrp))) {
+		while (end > path && *--end != '/')
+			;
+		/* The root is not taken. */
+		if (end == path)
+			break;
+		*end = '\0';
+		is = would_be_taken(cgrp, path);
+		*end = '/';
+	}
+	return is;
+}
+
+/*
+ * Make @cgrp, at @path, an agent: 0, also if one above it is to be one; -EEXIST if it has a
+ * binding by now; or -ENOMEM, -ENOSPC or -ENAMETOOLONG.
+ */
+static int make(struct gdl_template *t, struct cgroup *cgrp, const char *path)
 {
 	size_t len = strlen(path);
 	struct gdl_binding *b;
@@ -201,6 +251,11 @@ static int make(struct gdl_template *t, u64 cgroup_id, const char *path)
 	if (!b)
 		return -ENOMEM;
 	memcpy(b->cgroup.path->name, path, len + 1);
+	/* Nobody else has that copy of the path yet. */
+	if (is_below_taken(cgrp, b->cgroup.path->name)) {
+		pool_put(b);
+		return 0;
+	}
 	b->template = t;
 	b->agent->id = next_agent_id();
 	b->agent->quota.limit = READ_ONCE(t->limit);
@@ -210,7 +265,7 @@ static int make(struct gdl_template *t, u64 cgroup_id, const char *path)
 	}
 	atomic_inc(&t->agents);
 	/* Unless a newer cgroup of that path has come meanwhile. */
-	gdl_cgroup_attach(&b->cgroup, cgroup_id, true);
+	gdl_cgroup_attach(&b->cgroup, cgroup_id(cgrp), true);
 	trace_gdl_binding(b, "bound");
 	/* Last: what is no cgroup's, and found by the work item, is removed. */
 	add_fresh(b);
@@ -247,23 +302,6 @@ static void queue_work_item(void)
 		schedule_work(&template_work);
 }
 
-/*
- * Whether a cgroup is below one that a template has taken, or that @t would take if it
- * were not bound: a tenant can make cgroups below its own, and would get more quotas.
- */
-static bool is_taken_above(const struct gdl_template *t, struct cgroup *cgrp)
-{
-	struct gdl_cgroup *c;
-
-	while ((cgrp = cgroup_parent(cgrp))) {
-		c = gdl_cgroup_find(cgroup_id(cgrp));
-		if (c && (container_of(c, struct gdl_binding, cgroup)->template ||
-			  matches(t, READ_ONCE(c->path)->name)))
-			return true;
-	}
-	return false;
-}
-
 /**
  * gdl_template_cgroup_made() - a cgroup was made, and nobody can be in it yet
  * @cgrp: the cgroup, which is not bound
@@ -280,7 +318,7 @@ void gdl_template_cgroup_made(struct cgroup *cgrp, const char *path)
 	if (!t || is_taken_above(t, cgrp))
 		return;
 	do {
-		ret = make(t, cgroup_id(cgrp), path);
+		ret = make(t, cgrp, path);
 		/* A binding of that path is there, or was until now. */
 		if (ret == -EEXIST && gdl_binding_cgroup_made(cgrp, path))
 			ret = 0;
@@ -319,7 +357,7 @@ static void scan_one(struct cgroup *cgrp, char *path)
 	t = match(path);
 	if (!t || is_taken_above(t, cgrp))
 		return;
-	ret = make(t, cgroup_id(cgrp), path);
+	ret = make(t, cgrp, path);
 	if (ret && ret != -EEXIST)
 		failed(path, ret);
 	if (ret)

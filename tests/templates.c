@@ -26,6 +26,8 @@
 #define MAKERS		4
 #define TRIES		8
 #define GONE_SECONDS	60
+#define RACES		(2 + scaled(20))
+#define BESIDE		200	/* cgroups that a look at all meets before the others */
 
 static void works(int err, const char *what)
 {
@@ -243,6 +245,106 @@ static void test_shed(void)
 	works(swarm_cmd("remove_template /t/*\n"), "remove the template");
 }
 
+/* How many rows of bindings are of cgroups below @path. */
+static int rows_below(const char *path)
+{
+	char *text = swarm_read("bindings"), *at = text, want[256];
+	int n = 0;
+
+	snprintf(want, sizeof(want), "cgroup:%s/", path);
+	for (; (at = strstr(at, want)); at++)
+		n++;
+	free(text);
+	return n;
+}
+
+/* Whose agent was removed is not passed over: what is below it is not taken instead. */
+static void test_below(void)
+{
+	works(swarm_cmd("template /jobs/job_* %d\n", LIMIT), "a template");
+	make_all("/jobs/job_1");
+	ok(swarm_wait(is_agent, "/jobs/job_1", GONE_SECONDS), "an agent");
+	works(swarm_cmd("remove_agent /jobs/job_1\n"), "remove it, but not its cgroup");
+	make_all("/jobs/job_1/job_2");
+	works(swarm_cmd("template /jobs/job_* %d\n", LIMIT), "the template again");
+	ok(swarm_wait(is_agent, "/jobs/job_1", GONE_SECONDS), "the cgroup is an agent again");
+	is(rows_below("/jobs/job_1"), 0, "one below, made while it was not, is no other");
+	is(grab_in("/jobs/job_1/job_2", TRIES), LIMIT / SIZE, "it has the one limit");
+	works(swarm_cmd("remove_template /jobs/job_*\n"), "remove the template");
+	remove_all("/jobs/job_1/job_2");
+	none_left("below one whose agent was removed");
+}
+
+static void make_below(const char *path)
+{
+	char name[64];
+	int i;
+
+	for (i = 0;; i++) {
+		snprintf(name, sizeof(name), "%s/%d", path, i % BESIDE);
+		cgroup_make(name);
+		if (i >= BESIDE / 2) {
+			snprintf(name, sizeof(name), "%s/%d", path, (i - BESIDE / 2) % BESIDE);
+			cgroup_try_remove(name);
+		}
+	}
+}
+
+static void change_beside(int (*change)(const char *name))
+{
+	char name[64];
+	int i;
+
+	for (i = 0; i < BESIDE; i++) {
+		snprintf(name, sizeof(name), "/beside-%d", i);
+		change(name);
+	}
+}
+
+/* A template that comes while a tenant makes cgroups below one that it is about to take. */
+static int race_below(void)
+{
+	char name[64];
+	pid_t pid;
+	int i, n;
+
+	cgroup_make("/race");
+	cgroup_make("/race/x");
+	pid = fork();
+	if (!pid)
+		make_below("/race/x");
+	usleep(20000);
+	if (swarm_cmd("template /race/* %d\n", LIMIT))
+		bail("a template");
+	usleep(20000);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	if (!swarm_wait(is_agent, "/race/x", GONE_SECONDS))
+		bail("no agent");
+	n = rows_below("/race/x");
+	if (swarm_cmd("remove_template /race/*\n"))
+		bail("removing it");
+	for (i = 0; i < BESIDE; i++) {
+		snprintf(name, sizeof(name), "/race/x/%d", i);
+		cgroup_try_remove(name);
+	}
+	remove_all("/race/x");
+	swarm_wait(gone, NULL, GONE_SECONDS);
+	return n;
+}
+
+static void test_race_below(void)
+{
+	int i, n = 0;
+
+	change_beside(cgroup_make);
+	for (i = 0; i < RACES; i++)
+		n += race_below();
+	is(n, 0, "none below one that is about to be taken is taken before it");
+	change_beside(cgroup_try_remove);
+	none_left("below one that a template took");
+}
+
 static int make_many(int maker)
 {
 	char name[64];
@@ -292,6 +394,8 @@ int main(void)
 		test_fixture(fixtures[i].pattern, fixtures[i].path, fixtures[i].at, true);
 	}
 	test_shed();
+	test_below();
+	test_race_below();
 	test_many();
 	is(swarm_get("agents", "ID", 0, "DENIED"), 0, "nothing was refused to agent 0");
 	totals_add_up("at the end");
