@@ -42,6 +42,12 @@
 
 #define LOOK_AGAIN	(HZ / 2)
 
+/* A task that looks through all cgroups lets others run after so many. */
+#define CGROUPS_AT_ONCE	256
+
+/* Deeper down each path is too long: a name has a byte at least, and a `/`. */
+#define LEVELS		(GDL_CGROUP_PATH_MAX / 2)
+
 /* A binding of the same path may come and go while an agent is made. */
 #define MAKE_TRIES	8
 
@@ -345,63 +351,114 @@ static bool is_there(const struct cgroup *cgrp)
 	       READ_ONCE(cgrp->kn->flags) & KERNFS_ACTIVATED;
 }
 
-/* A cgroup that is there: as if it were made now. */
-static void scan_one(struct cgroup *cgrp, char *path)
+/* A walk over all cgroups, parents first. */
+struct scan {
+	unsigned int looked;		/* at so many since others could run */
+	int skip;			/* those of a higher level are passed over */
+	u16 len[LEVELS + 1];		/* at each level, of the path of the last */
+	char path[GDL_CGROUP_PATH_MAX + NAME_MAX + 2]; /* of the last */
+};
+
+/*
+ * Make s->path that of @cgrp: that of its parent, and its name. The kernel makes a whole
+ * path in a time that rises with the square of its depth, which is for tenants to choose.
+ */
+static bool extend_path(struct scan *s, struct cgroup *cgrp)
 {
-	struct gdl_template *t;
+	u16 len = s->len[cgrp->level - 1];
+	char *end = s->path + len;
+
+	if (kernfs_path_from_node(cgrp->kn, cgroup_parent(cgrp)->kn, end,
+				  sizeof(s->path) - len) <= 0)
+		return false;
+	len += strlen(end);
+	if (cgrp->level <= LEVELS)
+		s->len[cgrp->level] = len;
+	return true;
+}
+
+/* As if it were made now. Return whether those below it need not be looked at. */
+static bool take(struct cgroup *cgrp, const char *path)
+{
+	struct gdl_template *t = match(path);
 	int ret;
 
-	if (kernfs_path_from_node(cgrp->kn, NULL, path, PATH_MAX) <= 0 ||
-	    !is_there(cgrp) || !cgroup_parent(cgrp) || gdl_cgroup_find(cgroup_id(cgrp)))
-		return;
-	t = match(path);
 	if (!t || is_taken_above(t, cgrp))
-		return;
+		return false;
 	ret = make(t, cgrp, path);
-	if (ret && ret != -EEXIST)
+	if (ret == -EEXIST)
+		return false;
+	if (ret) {
 		failed(path, ret);
-	if (ret)
-		return;
+		return true;
+	}
 	/* A cgroup goes offline before rmdir is traced: one of the two is seen. */
 	smp_mb();
 	if (!(READ_ONCE(cgrp->self.flags) & CSS_ONLINE))
 		gdl_binding_cgroup_gone(cgrp);
+	return true;
+}
+
+/* A cgroup that is there. Return as take(): so it is where their paths are too long, too. */
+static bool scan_one(struct scan *s, struct cgroup *cgrp)
+{
+	struct gdl_cgroup *c;
+	bool taken;
+
+	if (!cgroup_parent(cgrp)) {
+		s->len[0] = 0;
+		return false;
+	}
+	/* What comes below it from here on is told of. */
+	if (!is_there(cgrp) || !extend_path(s, cgrp))
+		return true;
+	c = gdl_cgroup_find(cgroup_id(cgrp));
+	if (c)
+		taken = container_of(c, struct gdl_binding, cgroup)->template;
+	else
+		taken = take(cgrp, s->path);
+	return taken || strlen(s->path) > GDL_CGROUP_PATH_MAX;
 }
 
 /* Stay at @css, but let go of RCU for as long as it takes to fill the pool. */
-static void fill_between(struct cgroup_subsys_state *css)
+static void let_others_run(struct scan *s, struct cgroup_subsys_state *css)
 {
-	if (READ_ONCE(nr_pool) || !css_tryget(css))
+	if ((s->looked++ < CGROUPS_AT_ONCE && READ_ONCE(nr_pool)) || !css_tryget(css))
 		return;
 	rcu_read_unlock();
 	pool_fill();
 	cond_resched();
 	rcu_read_lock();
 	css_put(css);
+	s->looked = 0;
 }
 
-/* All cgroups that there are, parents first. @path has room for PATH_MAX bytes. */
-static void scan(char *path)
+static void scan(struct scan *s)
 {
 	struct cgroup_subsys_state *css;
+	struct cgroup *cgrp;
 
+	s->looked = 0;
+	s->skip = INT_MAX;
 	rcu_read_lock();
 	css_for_each_descendant_pre(css, &cgrp_dfl_root.cgrp.self) {
-		fill_between(css);
-		scan_one(container_of(css, struct cgroup, self), path);
+		let_others_run(s, css);
+		cgrp = container_of(css, struct cgroup, self);
+		if (cgrp->level <= s->skip)
+			s->skip = scan_one(s, cgrp) ? cgrp->level : INT_MAX;
 	}
 	rcu_read_unlock();
 }
 
 static void scan_for_missed(void)
 {
-	char *path = kmalloc(PATH_MAX, GFP_KERNEL);
+	struct scan *s = kmalloc(sizeof(*s), GFP_KERNEL);
 
-	if (!path)
+	if (!s)
 		return;
 	WRITE_ONCE(missed, false);
-	scan(path);
-	kfree(path);
+	scan(s);
+	kfree(s);
 }
 
 /*
@@ -610,20 +667,20 @@ static int set_locked(const char *pattern, u64 limit)
  */
 int gdl_template_set(const char *pattern, u64 limit)
 {
-	char *path;
+	struct scan *s;
 	int ret;
 
 	if (pattern[0] != '/' && pattern[0] != '*')
 		return -EINVAL;
-	path = kmalloc(PATH_MAX, GFP_KERNEL);
-	if (!path)
+	s = kmalloc(sizeof(*s), GFP_KERNEL);
+	if (!s)
 		return -ENOMEM;
 	mutex_lock(&gdl_agent_mutex);
 	ret = set_locked(pattern, limit);
 	mutex_unlock(&gdl_agent_mutex);
 	if (!ret)
-		scan(path);
-	kfree(path);
+		scan(s);
+	kfree(s);
 	queue_work_item();
 	return ret;
 }
