@@ -509,6 +509,22 @@ static long move_half(long count, long region)
 	return 0;
 }
 
+/* With an agent of the last id, which has nothing there, `regions` has an end. */
+static void test_last_agent(void)
+{
+	int fd = swarm_open("regions", O_RDONLY), reads = 0;
+	char text[4096];
+
+	if (swarm_cmd("create_agent %llu\n", ~0ULL))
+		bail("making the last agent");
+	while (reads < 100 && read(fd, text, sizeof(text)) > 0)
+		reads++;
+	ok(reads && reads < 100, "regions ends, with an agent of the last id");
+	close(fd);
+	if (swarm_cmd("remove_agent %llu\n", ~0ULL))
+		bail("removing the last agent");
+}
+
 /* More than fits into VRAM: what was there is evicted. */
 static void test_regions(long driver)
 {
@@ -529,6 +545,7 @@ static void test_regions(long driver)
 	is(failed, 0, "%ld buffers in VRAM", i);
 	check_vram(&p, "by half");
 	is(region_used(p.device, "vram"), VRAM / 2, "which is half of it");
+	test_last_agent();
 	for (; i < count; i++)
 		failed += !!client_call(&c, make_typed, TTM_GPU_DEVICE, 4096);
 	is(failed, 0, "100 more than fit");
