@@ -542,6 +542,9 @@ int gdl_unbind_cgroup(u64 agent_id, const char *path)
 	if (!p)
 		return -ENOMEM;
 	ret = resolve(path, true, p);
+	/* The path of one that is there may be longer. */
+	if (ret == -ENAMETOOLONG && !resolve(path, false, p))
+		ret = 0;
 	if (!ret) {
 		mutex_lock(&gdl_agent_mutex);
 		rcu_read_lock();

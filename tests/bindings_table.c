@@ -211,10 +211,18 @@ static void test_long_path(void)
 	snprintf(line, sizeof(line), HEADER "1 cgroup:%s\n", path);
 	is_str(text, line, "its row has it whole");
 	free(text);
+	snprintf(line, sizeof(line), "unbind 1 cgroup:%s\n", path);
+	works(swarm_write("control", line), "it is unbound as any other");
+	rows_are("", "are none then");
+	is_errno(swarm_write("control", line), ENOENT, "and not twice");
+	snprintf(line, sizeof(line), "bind 1 cgroup:%s\n", path);
+	works(swarm_write("control", line), "and bound again");
 	is(go_up(15), 0, "remove it");
 	ok(swarm_wait(has_no_rows, NULL, DROP_SECONDS), "such a long path takes its row with it");
 	snprintf(line, sizeof(line), "bind 1 cgroup:%s later\n", path);
 	is_errno(swarm_write("control", line), ENAMETOOLONG, "and cannot come later");
+	snprintf(line, sizeof(line), "unbind 1 cgroup:%s\n", path);
+	is_errno(swarm_write("control", line), ENAMETOOLONG, "nor be unbound where none is");
 }
 
 /* Its namespace's root is at a path of 4284 bytes: only there a command can name it. */
