@@ -46,7 +46,7 @@ extern unsigned int gdl_nr_cgroups;
 struct gdl_cgroup_path *gdl_cgroup_path_alloc(size_t len, gfp_t gfp);
 int gdl_cgroup_add(struct gdl_cgroup *c);
 void gdl_cgroup_del(struct gdl_cgroup *c);
-bool gdl_cgroup_del_absent(struct gdl_cgroup *c);
+bool gdl_cgroup_del_absent(struct gdl_cgroup *c, bool (*may_go)(const struct gdl_cgroup *c));
 bool gdl_cgroup_attach(struct gdl_cgroup *c, u64 id, bool only_absent);
 bool gdl_cgroup_detach(struct gdl_cgroup *c, u64 id);
 void gdl_cgroup_shorten(struct gdl_cgroup *c);

@@ -163,17 +163,18 @@ void gdl_cgroup_del(struct gdl_cgroup *c)
 /**
  * gdl_cgroup_del_absent() - let an entry be found no more, if its cgroup is not there
  * @c: the entry
+ * @may_go: what is asked then; no cgroup comes meanwhile. It is called with interrupts off
  *
  * Context: Any.
- * Return: Whether it is not, and the entry is found no more.
+ * Return: Whether it is not, @may_go says yes, and the entry is found no more.
  */
-bool gdl_cgroup_del_absent(struct gdl_cgroup *c)
+bool gdl_cgroup_del_absent(struct gdl_cgroup *c, bool (*may_go)(const struct gdl_cgroup *c))
 {
 	unsigned long flags;
 	bool absent;
 
 	raw_spin_lock_irqsave(&cgroup_lock, flags);
-	absent = !c->id;
+	absent = !c->id && may_go(c);
 	if (absent)
 		del_locked(c);
 	raw_spin_unlock_irqrestore(&cgroup_lock, flags);

@@ -508,14 +508,25 @@ static bool publish_fresh(void)
 	return left;
 }
 
-/* Whether its agent can go: nobody works for it, and it holds nothing. */
+/* Whether the agent of such a cgroup holds nothing, and nothing else is bound to it. */
+static bool holds_nothing(const struct gdl_cgroup *c)
+{
+	const struct gdl_agent *agent = container_of(c, struct gdl_binding, cgroup)->agent;
+
+	return !atomic64_read(&agent->buffers) &&
+	       !READ_ONCE(agent->nr_attachments) &&
+	       !READ_ONCE(agent->nr_contexts) &&
+	       atomic64_read(&agent->bindings) == 1;
+}
+
+/*
+ * Whether its agent can go. What it holds is looked at again under the lock: else a cgroup
+ * could come and go in between, and leave a buffer behind.
+ */
 static bool has_ended(struct gdl_binding *b)
 {
-	return !atomic64_read(&b->agent->buffers) &&
-	       !READ_ONCE(b->agent->nr_attachments) &&
-	       !READ_ONCE(b->agent->nr_contexts) &&
-	       atomic64_read(&b->agent->bindings) == 1 &&
-	       gdl_cgroup_del_absent(&b->cgroup);
+	return holds_nothing(&b->cgroup) &&
+	       gdl_cgroup_del_absent(&b->cgroup, holds_nothing);
 }
 
 /*
