@@ -26,6 +26,8 @@ static DEFINE_XARRAY(agents);
 static struct rhashtable agents_hash;
 /* Agents, their bindings and device quotas come and go under it. */
 DEFINE_MUTEX(gdl_agent_mutex);
+/* With those of templates that cannot be found by their ids yet. */
+static atomic_t nr_agents = ATOMIC_INIT(1);	/* A: agent 0 */
 
 /* Ids are for users to choose: the high half is folded in, which else would not count. */
 static u32 agent_hash(const void *key, u32 len, u32 seed)
@@ -142,19 +144,30 @@ struct gdl_agent *gdl_agent_alloc(u64 id, u64 limit, gfp_t gfp)
 }
 
 /**
- * gdl_agents_full() - are there as many agents as there can be?
+ * gdl_agent_reserve() - make sure that there can be one agent more
  *
- * Context: Any. A caller that does not hold gdl_agent_mutex may miss some that are just made.
- * Return: Whether there are.
+ * Context: Any.
+ * Return: False with GDL_AGENTS_MAX agents; else to be undone by gdl_agent_unreserve() when
+ * the agent goes, or does not come.
  */
-bool gdl_agents_full(void)
+bool gdl_agent_reserve(void)
 {
-	return atomic_read(&agents_hash.nelems) >= GDL_AGENTS_MAX;
+	return atomic_add_unless(&nr_agents, 1, GDL_AGENTS_MAX);
+}
+
+/**
+ * gdl_agent_unreserve() - there is one agent less
+ *
+ * Context: Any.
+ */
+void gdl_agent_unreserve(void)
+{
+	atomic_dec(&nr_agents);
 }
 
 /**
  * gdl_agent_add() - let an agent be found by its id
- * @agent: the agent; nobody else has its id
+ * @agent: the agent, that room was reserved for; nobody else has its id
  *
  * Context: May sleep. Caller holds gdl_agent_mutex, or is alone.
  * Return: 0 or -ENOMEM.
@@ -309,17 +322,20 @@ static int agent_create_locked(u64 id, u64 limit, const char *name)
 		return -EINVAL;
 	if (gdl_agent_lookup_locked(id))
 		return -EEXIST;
-	if (gdl_agents_full())
+	if (!gdl_agent_reserve())
 		return -ENOSPC;
 	agent = gdl_agent_alloc(id, limit, GFP_KERNEL_ACCOUNT);
-	if (!agent)
+	if (!agent) {
+		gdl_agent_unreserve();
 		return -ENOMEM;
+	}
 	ret = gdl_agent_set_name(agent, name);
 	if (!ret)
 		ret = gdl_agent_add(agent);
 	if (ret) {
 		gdl_agent_drop_name(agent);
 		kfree(agent);
+		gdl_agent_unreserve();
 	}
 	return ret;
 }

@@ -40,6 +40,7 @@ void gdl_agents_remove(struct gdl_agent **agents, unsigned int nr)
 	lockdep_assert_held(&gdl_agent_mutex);
 	for (i = 0; i < nr; i++) {
 		gdl_agent_hide(agents[i]);
+		gdl_agent_unreserve();
 		/* Not one that is hidden to be published again: it is found by its cgroup. */
 		WRITE_ONCE(agents[i]->removed, true);
 		gdl_binding_drop_agent(agents[i]);

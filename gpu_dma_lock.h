@@ -45,7 +45,7 @@
  *       agents.xa_lock			gdl_agent_create()
  *       bindings.xa_lock		gdl_bind_cgroup()
  *       cgroup_lock			gdl_bind_cgroup()
- *       pool_lock			publish_fresh()
+ *       pool_lock			publish_some()
  *
  * The kernel's cgroup_mutex is outside cgroup_lock and pool_lock, and inside
  * gdl_agent_mutex: cgroup_get_from_path() takes it in attach_present().

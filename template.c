@@ -40,6 +40,9 @@
 /* So many agents are removed in one grace period. */
 #define REMOVED_AT_ONCE	64
 
+/* So many are let be found by their ids until a command may come between. */
+#define PUBLISHED_AT_ONCE	64
+
 #define LOOK_AGAIN	(HZ / 2)
 
 /* A task that looks through all cgroups lets others run after so many. */
@@ -179,6 +182,19 @@ static void add_fresh(struct gdl_binding *b)
 	raw_spin_unlock_irqrestore(&pool_lock, flags);
 }
 
+static struct gdl_binding *take_fresh(void)
+{
+	struct gdl_binding *b;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&pool_lock, flags);
+	b = list_first_entry_or_null(&fresh, struct gdl_binding, of_template);
+	if (b)
+		list_del(&b->of_template);
+	raw_spin_unlock_irqrestore(&pool_lock, flags);
+	return b;
+}
+
 static u64 next_agent_id(void)
 {
 	unsigned long flags;
@@ -188,6 +204,26 @@ static u64 next_agent_id(void)
 	id = last_agent++;
 	raw_spin_unlock_irqrestore(&pool_lock, flags);
 	return id;
+}
+
+/* For an agent that is in no table. */
+static struct gdl_binding *reserve(void)
+{
+	struct gdl_binding *b;
+
+	if (READ_ONCE(last_agent) >= 2 * GDL_TEMPLATE_IDS || !gdl_agent_reserve())
+		return ERR_PTR(-ENOSPC);
+	b = take_or_prepare();
+	if (b)
+		return b;
+	gdl_agent_unreserve();
+	return ERR_PTR(-ENOMEM);
+}
+
+static void unreserve(struct gdl_binding *b)
+{
+	pool_put(b);
+	gdl_agent_unreserve();
 }
 
 /*
@@ -251,22 +287,20 @@ static int make(struct gdl_template *t, struct cgroup *cgrp, const char *path)
 
 	if (len > GDL_CGROUP_PATH_MAX)
 		return -ENAMETOOLONG;
-	if (gdl_agents_full() || READ_ONCE(last_agent) >= 2 * GDL_TEMPLATE_IDS)
-		return -ENOSPC;
-	b = take_or_prepare();
-	if (!b)
-		return -ENOMEM;
+	b = reserve();
+	if (IS_ERR(b))
+		return PTR_ERR(b);
 	memcpy(b->cgroup.path->name, path, len + 1);
 	/* Nobody else has that copy of the path yet. */
 	if (is_below_taken(cgrp, b->cgroup.path->name)) {
-		pool_put(b);
+		unreserve(b);
 		return 0;
 	}
 	b->template = t;
 	b->agent->id = next_agent_id();
 	b->agent->quota.limit = READ_ONCE(t->limit);
 	if (gdl_cgroup_add(&b->cgroup)) {
-		pool_put(b);
+		unreserve(b);
 		return -EEXIST;
 	}
 	atomic_inc(&t->agents);
@@ -485,27 +519,28 @@ static int publish(struct gdl_binding *b)
 	return 0;
 }
 
-/* Return whether some are left, for want of memory. */
-static bool publish_fresh(void)
+/*
+ * Publish some that are fresh. Return whether some are left for want of memory. With @more
+ * there may be others: it is to be called again.
+ */
+static bool publish_some(bool *more)
 {
-	struct gdl_binding *b, *next;
-	unsigned long flags;
-	bool left = false;
-	LIST_HEAD(list);
+	struct gdl_binding *b;
+	unsigned int nr;
 
-	raw_spin_lock_irqsave(&pool_lock, flags);
-	list_splice_init(&fresh, &list);
-	raw_spin_unlock_irqrestore(&pool_lock, flags);
-	list_for_each_entry_safe(b, next, &list, of_template) {
-		if (!publish(b)) {
-			list_move_tail(&b->of_template, &made);
-			continue;
+	for (nr = 0; nr < PUBLISHED_AT_ONCE; nr++) {
+		b = take_fresh();
+		*more = b;
+		if (!b)
+			return false;
+		if (publish(b)) {
+			add_fresh(b);
+			*more = false;
+			return true;
 		}
-		list_del(&b->of_template);
-		add_fresh(b);
-		left = true;
+		list_add_tail(&b->of_template, &made);
 	}
-	return left;
+	return false;
 }
 
 /* Whether the agent of such a cgroup holds nothing, and nothing else is bound to it. */
@@ -576,13 +611,17 @@ static void free_removed(void)
 
 static void work(struct work_struct *work)
 {
-	bool left, more, any;
+	bool unpublished, left, more, any;
 
 	/* Commands may come between: a tenant's cgroups may be many. */
 	do {
 		mutex_lock(&gdl_agent_mutex);
-		left = publish_fresh();
-		left |= remove_some(&more);
+		unpublished = publish_some(&more);
+		mutex_unlock(&gdl_agent_mutex);
+	} while (more);
+	do {
+		mutex_lock(&gdl_agent_mutex);
+		left = unpublished | remove_some(&more);
 		free_removed();
 		any = nr_templates;
 		mutex_unlock(&gdl_agent_mutex);
