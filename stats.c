@@ -79,12 +79,11 @@ const char *gdl_stat_name(enum gdl_stat stat)
 	return stat_names[stat];
 }
 
-static void sum_all(struct gdl_stats *sum)
+static void add_all(struct gdl_stats *sum)
 {
 	const struct gdl_stats *s;
 	int cpu, i;
 
-	memset(sum, 0, sizeof(*sum));
 	for_each_possible_cpu(cpu) {
 		s = per_cpu_ptr(&gdl_stats, cpu);
 		for (i = 0; i < GDL_NR_STATS; i++)
@@ -97,9 +96,17 @@ static void sum_all(struct gdl_stats *sum)
 	}
 }
 
+static void sum_all(struct gdl_stats *sum)
+{
+	memset(sum, 0, sizeof(*sum));
+	add_all(sum);
+}
+
 /**
  * gdl_stats_read() - sum the counters of all CPUs since the last reset
  * @sum: receives the sums
+ *
+ * Anybody may call it as often as it likes: the lock is not held while all CPUs' are summed.
  *
  * Context: Process context. Takes and releases a spinlock.
  */
@@ -107,15 +114,17 @@ void gdl_stats_read(struct gdl_stats *sum)
 {
 	int i;
 
+	memset(sum, 0, sizeof(*sum));
 	spin_lock(&base_lock);
-	sum_all(sum);
 	for (i = 0; i < GDL_NR_STATS; i++)
-		sum->count[i] -= base.count[i];
+		sum->count[i] = -base.count[i];
 	for (i = 0; i < GDL_NR_HOOKS; i++) {
-		sum->hook_hits[i] -= base.hook_hits[i];
-		sum->hook_failed[i] -= base.hook_failed[i];
+		sum->hook_hits[i] = -base.hook_hits[i];
+		sum->hook_failed[i] = -base.hook_failed[i];
 	}
 	spin_unlock(&base_lock);
+	/* Behind it: counters only rise, so that none is less than its base. */
+	add_all(sum);
 }
 
 /**
