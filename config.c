@@ -19,6 +19,9 @@
 #include "gpu_dma_lock.h"
 #include "gpu_dma_lock_check.h"
 
+/* Rows of templates' agents are passed over, so many at a time. */
+#define LEFT_OUT_AT_ONCE	1024
+
 /* What a device was called when this was read: numbers of devices may change. */
 static void show_device(struct seq_file *m, const struct gdl_reader *reader, void *row)
 {
@@ -52,8 +55,6 @@ static void show_quota(struct seq_file *m, const struct gdl_reader *reader, void
 	const struct gdl_agent *agent = quota->agent;
 	u64 limit;
 
-	if (gdl_id_is_template(agent->id))
-		return;
 	if (!dq) {
 		show_agent(m, agent);
 		return;
@@ -68,8 +69,6 @@ static void show_perm(struct seq_file *m, const struct gdl_reader *reader, void 
 {
 	const struct gdl_perm_row *perm = row;
 
-	if (gdl_id_is_template(perm->agent_id))
-		return;
 	if (perm->buffer)
 		seq_printf(m, "# grant %llu buf=%llu ", perm->agent_id, perm->start);
 	else
@@ -94,8 +93,6 @@ static void show_binding(struct seq_file *m, const struct gdl_reader *reader, vo
 {
 	const struct gdl_binding_row *row = v;
 
-	if (gdl_id_is_template(row->agent_id))
-		return;
 	if (row->is_cgroup)
 		show_cgroup_binding(m, row);
 	else
@@ -117,11 +114,12 @@ static void show_template(struct seq_file *m, const struct gdl_reader *reader, v
 static const struct part {
 	const struct gdl_table *table;
 	void (*show)(struct seq_file *m, const struct gdl_reader *reader, void *row);
+	bool of_agents;			/* each row is an agent's */
 } parts[] = {
 	{ &gdl_table_devices, show_device },
-	{ &gdl_table_quotas, show_quota },
-	{ &gdl_table_dma_permissions, show_perm },
-	{ &gdl_table_bindings, show_binding },
+	{ &gdl_table_quotas, show_quota, true },
+	{ &gdl_table_dma_permissions, show_perm, true },
+	{ &gdl_table_bindings, show_binding, true },
 	{ &gdl_table_templates, show_template },
 };
 
@@ -154,21 +152,6 @@ static void begin(void *cursor)
 	c->begun = false;
 }
 
-static void *find_row(void *cursor, const struct gdl_reader *reader)
-{
-	struct config_cursor *c = cursor;
-
-	for (; c->part < POLICY_PART; c->part++, c->begun = false) {
-		if (!c->begun)
-			table_of(c)->begin(&c->of_part);
-		c->begun = true;
-		c->row = table_of(c)->find(&c->of_part, reader);
-		if (c->row)
-			return c->row == GDL_ROW_LATER ? c->row : c;
-	}
-	return c->part == POLICY_PART ? c : NULL;
-}
-
 static void advance(void *cursor)
 {
 	struct config_cursor *c = cursor;
@@ -177,6 +160,43 @@ static void advance(void *cursor)
 		c->part++;
 	else
 		table_of(c)->advance(&c->of_part);
+}
+
+static bool is_of_template(const struct config_cursor *c, const struct gdl_reader *reader)
+{
+	return parts[c->part].of_agents &&
+	       gdl_id_is_template(table_of(c)->agent_of(reader, c->row));
+}
+
+static void next_part(struct config_cursor *c)
+{
+	c->part++;
+	c->begun = false;
+}
+
+static void *find_row(void *cursor, const struct gdl_reader *reader)
+{
+	struct config_cursor *c = cursor;
+	unsigned int left_out = 0;
+
+	while (c->part < POLICY_PART) {
+		if (!c->begun)
+			table_of(c)->begin(&c->of_part);
+		c->begun = true;
+		c->row = table_of(c)->find(&c->of_part, reader);
+		if (!c->row) {
+			next_part(c);
+			continue;
+		}
+		if (c->row == GDL_ROW_LATER)
+			return c->row;
+		if (!is_of_template(c, reader))
+			return c;
+		advance(c);
+		if (++left_out == LEFT_OUT_AT_ONCE)
+			return GDL_ROW_LATER;
+	}
+	return c->part == POLICY_PART ? c : NULL;
 }
 
 static void show_row(struct seq_file *m, const struct gdl_reader *reader, void *row)
