@@ -348,7 +348,7 @@ struct summary {
 static int summary_open(struct inode *inode, struct file *file)
 {
 	const struct summary *summary = pde_data(inode);
-	struct summary_file *opened = kmalloc(sizeof(*opened), GFP_KERNEL);
+	struct summary_file *opened = kmalloc(sizeof(*opened), GFP_KERNEL_ACCOUNT);
 	int err;
 
 	if (!opened)
