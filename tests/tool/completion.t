@@ -43,6 +43,11 @@ completes "nvml --th" "--thaw --thaw-left" "options of nvml"
 completes "nvml --once --act f" "freeze" "what an option takes"
 completes "nvml --library $here/fix" "$here/fixtures" "a file that it takes"
 completes "reset x" "" "nothing, where nothing fits"
+for word in /machine.slice/x 's/x/x/;' '.*' '['; do
+	(cd "$work" && completes "quota $word m" "max" "whatever was typed before, as $word" 2>&1) >"$work/out"
+	is "$(sed 's/^\(ok\) [0-9]*/\1/' "$work/out") $(ls "$work")" \
+		"ok - whatever was typed before, as $word out" "$word is no script"
+done
 
 # Tenants choose names of cgroups, and whoever may write to a folder those of files.
 mkdir "$work/folder"
