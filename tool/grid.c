@@ -173,8 +173,8 @@ bool grid_find(const struct grid *g, const char *name, size_t *column)
 	size_t i;
 
 	for (i = 0; i < g->count; i++) {
-		if (strcasecmp(g->columns[i].name, name) &&
-		    strcasecmp(grid_sort_name(g, i), name))
+		if (!word_is_name(g->columns[i].name, name) &&
+		    !word_is_name(grid_sort_name(g, i), name))
 			continue;
 		*column = i;
 		return true;

@@ -6,7 +6,6 @@
  */
 
 #include <assert.h>
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,7 +64,7 @@ static void begin(struct json *j, const char *key)
 		return;
 	putc_unlocked('"', j->file);
 	for (; *key; key++)
-		putc_unlocked(tolower((unsigned char)*key), j->file);
+		putc_unlocked(word_lower(*key), j->file);
 	put(j, "\": ");
 }
 

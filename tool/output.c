@@ -143,7 +143,7 @@ static bool show_named(struct output *o, const char *name)
 	size_t i;
 
 	for (i = 0; i < o->count; i++) {
-		if (!strcasecmp(o->columns[i].name, name)) {
+		if (word_is_name(o->columns[i].name, name)) {
 			show_column(o, i);
 			return true;
 		}

@@ -43,6 +43,35 @@ bool word_is_number(const char *word)
 }
 
 /**
+ * word_lower() - a small letter
+ * @c: a letter of ASCII, or another byte
+ *
+ * Not tolower(), which does what LC_CTYPE says: in Turkish an I has no small i.
+ *
+ * Return: @c, as a small letter if it is a capital one.
+ */
+char word_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
+}
+
+/**
+ * word_is_name() - compare names of columns
+ * @word: a name
+ * @name: another one
+ *
+ * Return: true if they are the same, but for small and capital letters.
+ */
+bool word_is_name(const char *word, const char *name)
+{
+	while (*word && word_lower(*word) == word_lower(*name)) {
+		word++;
+		name++;
+	}
+	return word_lower(*word) == word_lower(*name);
+}
+
+/**
  * word_number() - read a decimal number
  * @word: nothing but digits
  * @number: receives it

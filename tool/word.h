@@ -26,6 +26,8 @@ enum kind {
 
 bool word_is_unknown(const char *word);
 bool word_is_number(const char *word);
+bool word_is_name(const char *word, const char *name);
+char word_lower(char c);
 bool word_number(const char *word, uint64_t *number);
 bool word_fits(const char *word, enum kind kind);
 const char *word_kind(enum kind kind);

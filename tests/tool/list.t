@@ -28,6 +28,17 @@ test_formats() {
 		"raw, it is what the module writes"
 }
 
+# In Turkish an I has no small i, by tolower() and strcasecmp().
+test_turkish() {
+	"$here/../../scripts/packages" locales
+	localedef -i tr_TR -f UTF-8 "$work/tr_TR.UTF-8" || bail "no locale for Turkish"
+	LOCPATH=$work LC_ALL=tr_TR.UTF-8 tool list -J -o id,SIZE allocations
+	is "$(jq -c '.allocations[0] | keys' "$work/out")" '["id","size"]' "keys in Turkish" ||
+		note "$(cat "$work/err")"
+	LOCPATH=$work LC_ALL=tr_TR.UTF-8 tool top --once --sort id
+	is "$status" 0 "a column to sort by, in Turkish" || note "$(cat "$work/err")"
+}
+
 test_columns() {
 	tool list -r -o name,USED agents
 	is "$(head -n 2 "$work/out" | tr '\n' '/')" "NAME USED/- 4M/" "columns by name, in their order"
@@ -134,6 +145,7 @@ test_no_module() {
 test_formats
 test_columns
 test_usage
+test_turkish
 test_hostile
 test_colours
 test_more_columns
