@@ -272,8 +272,6 @@ static const struct column_metric columns[] = {
 	  "agents", "CONTEXTS", AGENT_LABELS },
 	{ { "agent_tracking_bytes", GAUGE, "bytes", "Memory of the kernel that its rows take." },
 	  "agents", "TRACKING", AGENT_LABELS },
-	{ { "template_agents", GAUGE, NULL, "Agents that a template has made." },
-	  "templates", "AGENTS", { { "pattern", "PATTERN" } } },
 };
 
 static void put_row(const struct writer *w, const struct table *t, const struct column_metric *m)
@@ -310,20 +308,20 @@ static int put_column(struct writer *w, const struct column_metric *m)
 	return got;
 }
 
-/* Bytes by two labels, summed over what else tells rows of regions apart. */
+/* Numbers by one or two labels, summed over what else tells rows apart. */
 struct sums {
 	struct sum {
-		char *key, *region;
-		uint64_t bytes;
+		char *key, *region;	/* region: empty if there is but one label */
+		uint64_t number;
 	} *list;
 	size_t count, room;
 };
 
-static void add_sum(struct sums *sums, const char *key, const char *region, uint64_t bytes)
+static void add_sum(struct sums *sums, const char *key, const char *region, uint64_t number)
 {
 	sums->list = grow(sums->list, &sums->room, sums->count + 1, sizeof(*sums->list));
 	sums->list[sums->count++] = (struct sum){
-		must(strdup(key)), must(strdup(region)), bytes,
+		must(strdup(key)), must(strdup(region)), number,
 	};
 }
 
@@ -344,12 +342,13 @@ static void put_sums(struct writer *w, struct sums *sums, const char *label)
 	for (i = 0; i < sums->count; i = next) {
 		struct sum *sum = &sums->list[i];
 		struct label labels[] = {
-			{ label, sum->key }, { "region", sum->region }, { NULL, NULL },
+			{ label, sum->key }, { *sum->region ? "region" : NULL, sum->region },
+			{ NULL, NULL },
 		};
 
 		for (next = i + 1; next < sums->count && !by_labels(sum, &sums->list[next]); next++)
-			sum->bytes += sums->list[next].bytes;
-		series_put_number(w, labels, sum->bytes);
+			sum->number += sums->list[next].number;
+		series_put_number(w, labels, sum->number);
 	}
 }
 
@@ -377,6 +376,31 @@ static int put_region(struct writer *w, const struct metric *metric, const char 
 	table_close(&t);
 	series_begin(w, metric);
 	put_sums(w, &sums, label);
+	free_sums(&sums);
+	return got;
+}
+
+/* Patterns that differ only in what is no UTF-8 have the same label. */
+static int put_templates(struct writer *w)
+{
+	static const struct metric metric = {
+		"template_agents", GAUGE, NULL, "Agents that a template has made.",
+	};
+	struct sums sums = { 0 };
+	struct table t;
+	char *pattern;
+	int got;
+
+	if (table_open(&t, "templates"))
+		return -1;
+	while ((got = table_next(&t)) > 0) {
+		pattern = series_word(table_cell(&t, "PATTERN"));
+		add_sum(&sums, pattern, "", table_number(&t, "AGENTS"));
+		free(pattern);
+	}
+	table_close(&t);
+	series_begin(w, &metric);
+	put_sums(w, &sums, "pattern");
 	free_sums(&sums);
 	return got;
 }
@@ -499,7 +523,7 @@ static int put_tables(struct writer *w)
 		status = put_all_agents(w);
 	for (i = 0; i < COUNT(columns) && !status; i++)
 		status = put_column(w, &columns[i]);
-	if (status || put_regions(w) || quota_series_put(w, room_left(w->file)))
+	if (status || put_templates(w) || put_regions(w) || quota_series_put(w, room_left(w->file)))
 		return -1;
 	fputs("# EOF\n", w->file);
 	return 0;

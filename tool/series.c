@@ -11,6 +11,9 @@
 #include "series.h"
 #include "word.h"
 
+/* U+FFFD */
+#define UNKNOWN	"\xef\xbf\xbd"
+
 static const char *suffix(const struct metric *metric)
 {
 	return metric->type == COUNTER ? "_total" : metric->type == INFO ? "_info" : "";
@@ -44,7 +47,7 @@ static void put_value(FILE *file, const char *bytes, size_t len)
 	for (; len; bytes += n, len -= n) {
 		n = utf8_length(bytes, len, NULL);
 		if (!n)
-			fputs_unlocked("\xef\xbf\xbd", file);
+			fputs_unlocked(UNKNOWN, file);
 		else if (*bytes == '"' || *bytes == '\\')
 			fprintf(file, "\\%c", *bytes);
 		else if (*bytes == '\n')
@@ -105,4 +108,31 @@ void series_put_number(const struct writer *w, const struct label *labels, uint6
 const char *series_device(const char *word)
 {
 	return word_is_unknown(word) ? "none" : word;
+}
+
+/**
+ * series_word() - what of a word is left in the value of a label
+ * @word: a cell
+ *
+ * Return: a word with U+FFFD in place of what is no UTF-8, to be given to free(). Where it is the
+ *	same for two cells, so are their labels.
+ */
+char *series_word(const char *word)
+{
+	char *bytes = make(strlen(word) + 1, 1), *shown, *result;
+	size_t len = word_unescape(bytes, word), size, i, n;
+	FILE *file = must(open_memstream(&shown, &size));
+
+	for (i = 0; i < len; i += n ? n : 1) {
+		n = utf8_length(bytes + i, len - i, NULL);
+		if (n)
+			fwrite_unlocked(bytes + i, 1, n, file);
+		else
+			fputs_unlocked(UNKNOWN, file);
+	}
+	fclose(file);
+	result = word_escape(shown, size);
+	free(shown);
+	free(bytes);
+	return result;
 }

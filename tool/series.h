@@ -41,5 +41,6 @@ void series_begin(struct writer *w, const struct metric *metric);
 void series_put(const struct writer *w, const struct label *labels, const char *value);
 void series_put_number(const struct writer *w, const struct label *labels, uint64_t number);
 const char *series_device(const char *word);
+char *series_word(const char *word);
 
 #endif

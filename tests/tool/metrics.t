@@ -58,6 +58,18 @@ test_names() {
 	succeeds "promtool takes them" promtool check metrics <"$work/out"
 }
 
+# Labels that are the same where names are not are one series.
+test_patterns() {
+	cp -R "$here/fixtures/small" "$work/patterns"
+	printf '/a\\377 max 2\n/b max 1\n/a\\376 max 3\n' >>"$work/patterns/templates"
+	GPU_DMA_LOCK_PROC=$work/patterns tool metrics
+	succeeds "patterns that are no UTF-8 parse" parses
+	is "$(sed -n 's/^gpu_dma_lock_template_agents//p' "$work/out")" \
+		'{pattern="/a�"} 5
+{pattern="/b"} 1
+{pattern="/pods/*"} 1' "and are one series"
+}
+
 test_file() {
 	mkdir "$work/textfile"
 	umask 077
@@ -191,6 +203,7 @@ denied_total{agent="9",device="1"} 3' "what is limited or used has series"
 test_usage
 test_formats
 test_names
+test_patterns
 test_file
 test_documented
 test_rules
