@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/kcmp.h>
+#include <search.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -156,15 +157,29 @@ static uint64_t inode_of(const char *fdinfo, const char *fd)
 	return inode;
 }
 
+struct place {
+	uint64_t inode;
+	size_t index;
+};
+
+static int by_inode(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+
+	return (x->inode > y->inode) - (x->inode < y->inode);
+}
+
 /* The entry of a process and an inode, a new one if it has none. */
 static struct holder *entry_of(struct holders *h, const char *pid, uint64_t inode)
 {
-	size_t i;
+	struct place key = { inode, h->count }, *new, **found;
 
-	/* Processes come one by one, so that its entries are the last ones. */
-	for (i = h->count; i && !strcmp(h->list[i - 1].pid, pid); i--)
-		if (h->list[i - 1].inode == inode)
-			return &h->list[i - 1];
+	found = tfind(&key, &h->of_process, by_inode);
+	if (found)
+		return &h->list[(*found)->index];
+	new = make(1, sizeof(*new));
+	*new = key;
+	must(tsearch(new, &h->of_process, by_inode));
 	h->list = grow(h->list, &h->room, h->count + 1, sizeof(*h->list));
 	h->list[h->count] = (struct holder){
 		.pid = must(strdup(pid)), .comm = process_comm(pid), .inode = inode,
@@ -296,6 +311,8 @@ static void look_at_process(struct holders *h, const char *pid, uint64_t inode)
 	look_at_threads(h, pid, process, inode);
 	seen &= look_at_maps(h, pid, process, inode);
 	h->hidden += !seen;
+	tdestroy(h->of_process, free);
+	h->of_process = NULL;
 	free(process);
 }
 

@@ -21,6 +21,7 @@ struct holder {
 struct holders {
 	struct holder *list;
 	size_t count, room;
+	void *of_process;	/* of search.h: where in the list those of the process are */
 	size_t hidden;		/* processes that could not be looked into */
 };
 

@@ -136,6 +136,33 @@ test_why() {
 		"without a trace"
 }
 
+# seconds ARGUMENTS...: of CPU that the tool takes, in user space
+seconds() {
+	{
+		TIMEFORMAT=%U
+		time "$gpu_dma_lock" "$@" >"$work/out" 2>/dev/null </dev/null
+	} 2>&1
+}
+
+# Ten thousand files of one dma-buf, and as many dma-bufs, of one process each.
+test_many() {
+	process 4005 one /nobody
+	process 4006 many /nobody
+	perl -e 'for my $i (1 .. 10000) {
+		for (["4005", 1], ["4006", $i]) {
+			symlink("/dmabuf:name", "$ARGV[0]/$_->[0]/fd/$i") or die;
+			open(my $f, ">", "$ARGV[0]/$_->[0]/fdinfo/$i") or die;
+			print $f "ino:\t", 1000 + $_->[1], "\n";
+		}
+	}' "$work/proc"
+	one=$(seconds who -J pid:4005)
+	many=$(seconds who -J pid:4006)
+	is "$(jq '.holders | length' "$work/out")" 10000 "each dma-buf of a process is told"
+	awk "BEGIN { exit !($many < 8 * $one + 0.2) }"
+	ok $? "which takes no time by the square of their number: $many s, files of one $one s"
+	rm -r "$work/proc/4005" "$work/proc/4006"
+}
+
 # Files of /proc that are no such, and lines that are cut.
 test_odd_processes() {
 	printf '7f00-\n-\n7f0000000000-7f0000800000 rw-s 0 0 501  /dmab\n5-1 rw-s 0 0:d 501 /dmabuf:\n\0\0' \
@@ -154,6 +181,7 @@ make_trace
 test_usage
 test_who
 test_why
+test_many
 test_odd_processes
 survives who 2
 survives who -J pid:4001
