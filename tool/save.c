@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -71,6 +73,42 @@ static int write_parts(struct saving *saving)
 	return 0;
 }
 
+static bool same_bytes(const char *path, const char *other)
+{
+	FILE *a = fopen(path, "re"), *b = fopen(other, "re");
+	bool same = a && b;
+	int c = 0;
+
+	while (same && c != EOF) {
+		c = getc_unlocked(a);
+		same = c == getc_unlocked(b) && !ferror(a) && !ferror(b);
+	}
+	if (a)
+		fclose(a);
+	if (b)
+		fclose(b);
+	return same;
+}
+
+/*
+ * A module that was loaded anew, and not restored, has nothing to be saved: what was saved of the
+ * one before must not be lost for it.
+ */
+static void keep_old(const char *path, const char *new)
+{
+	char *old;
+
+	if (same_bytes(path, new))
+		return;
+	old = text("%s~", path);
+	if (!access(path, F_OK)) {
+		unlink(old);
+		if (link(path, old))
+			say("%s: %s", old, strerror(errno));
+	}
+	free(old);
+}
+
 static int name_parts(struct saving *saving)
 {
 	size_t i;
@@ -78,8 +116,10 @@ static int name_parts(struct saving *saving)
 
 	for (i = 0; i < PARTS; i++) {
 		char *path = text("%s/%s", saving->dir, parts[i].name);
-		int failed = rename(saving->files[i], path);
+		int failed;
 
+		keep_old(path, saving->files[i]);
+		failed = rename(saving->files[i], path);
 		if (failed)
 			say("%s: %s", path, strerror(errno));
 		free(path);

@@ -53,6 +53,20 @@ is "$(cd "$work/saved" && stat -c '%n %a' -- * .[!.]* 2>/dev/null | tr '\n' ' ')
 	"control.conf 644 dma_permissions.conf 600 quotas.conf 644 " "three files, with their modes"
 cat "$work/saved/quotas.conf" "$work/saved/control.conf" "$work/saved/dma_permissions.conf" >"$work/out"
 golden saved "what is saved"
+
+# As when the module was loaded anew, and nobody has restored.
+cp -R "$work/saved" "$work/twice"
+tool save "$work/twice"
+is "$status $(ls -A "$work/twice" | tr '\n' ' ')" "0 control.conf dma_permissions.conf quotas.conf " \
+	"what has not changed leaves nothing else"
+echo "0 max" >"$work/twice/quotas.conf"
+for _ in 1 2; do
+	tool save "$work/twice"
+	is "$status$(cat "$work/err") $(cat "$work/twice/quotas.conf~") $(ls -A "$work/twice" | grep -c '~')" \
+		"0 0 max 1" "the file that another one replaces is kept"
+	cmp -s "$work/twice/quotas.conf" "$work/saved/quotas.conf"
+	ok $? "and the new one is there"
+done
 cp "$work/control" "$work/folder/control"
 
 trial "set_quota 7 1G"
