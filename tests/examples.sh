@@ -51,16 +51,25 @@ gone() {
 	succeeds "there is no agent $1 any more" wait_until has_no_agent "$1"
 }
 
+# restored: as after a reboot, where what was set up is saved and restored.
+restored() {
+	gpu-dma-lock dump >/tmp/dump
+	succeeds "what is set up is restored" gpu-dma-lock restore /tmp/dump
+}
+
 test_slurm() {
 	scope=/system.slice/slurmstepd.scope
 	export SLURM_JOB_ID=42 SLURM_JOB_GPUS=0,1 GPU_BYTES=131072
 	succeeds "Slurm's prolog, of a job with two GPUs" "$examples/slurm/prolog"
 	there slurm-42
+	restored
+	succeeds "the prolog again, as after a reboot" "$examples/slurm/prolog"
 	mkdir -p "$cgroups$scope/job_42/step_0"
 	limited "$scope/job_42/step_0" 256 "the job"
 	rmdir "$cgroups$scope/job_42/step_0" "$cgroups$scope/job_42"
 	succeeds "its epilog" "$examples/slurm/epilog"
 	gone slurm-42
+	succeeds "its epilog again" "$examples/slurm/epilog"
 	SLURM_JOB_ID=43 SLURM_JOB_GPUS=
 	succeeds "the prolog of a job without a GPU" "$examples/slurm/prolog"
 	mkdir "$cgroups$scope/job_43"
@@ -70,14 +79,15 @@ test_slurm() {
 	succeeds "its epilog" "$examples/slurm/epilog"
 }
 
-# oci STATUS PID: the state that a runtime gives to a hook
+# oci STATUS PID [ANNOTATION,]: the state that a runtime gives to a hook
 oci() {
 	printf '{"ociVersion":"1.0.2","id":"%s","status":"%s","pid":%s,"bundle":"/run/b",%s}\n' \
-		"$id" "$1" "$2" '"annotations":{"run.oci.x":"1","gpu-dma-lock.quota":"128K"}' |
+		"$id" "$1" "$2" '"annotations":{"run.oci.x":"1",'"${3:-}"'"gpu-dma-lock.quota":"128K"}' |
 		"$examples/oci/gpu-dma-lock"
 }
 
 test_oci() {
+	gpu-dma-lock agent add 20 1G oci-victim
 	id=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
 	name=oci-$(printf '%.59s' "$id")
 	scope=/machine.slice/libpod-$id.scope
@@ -87,12 +97,21 @@ test_oci() {
 	succeeds "the hook before a container's program" oci created "$(cat "$cgroups$scope/cgroup.procs")"
 	there "$name"
 	limited "$scope" 128 "the container"
-	! oci created "$(cat "$cgroups$scope/cgroup.procs")" >/tmp/out 2>&1
-	ok $? "a second one of that id fails" || note "$(cat /tmp/out)"
+	restored
+	succeeds "the hook again, as after a reboot" oci created "$(cat "$cgroups$scope/cgroup.procs")"
+	limited "$scope" 128 "the container"
+	for annotation in '"pid":"1",' '"id" : "x",' '"gpu-dma-lock.quota":"1G",'; do
+		fails "an annotation $annotation" oci created "$(cat "$cgroups$scope/cgroup.procs")" "$annotation"
+	done
+	fails "one that would end another container's agent" oci created 1 '"status":"stopped","id":"victim",'
+	there "$name"
+	there oci-victim
+	gpu-dma-lock agent remove oci-victim
 	echo 1 >"$cgroups$scope/cgroup.kill"
 	wait
 	succeeds "the hook behind it" oci stopped 0
 	gone "$name"
+	succeeds "the hook behind it again" oci stopped 0
 	wait_until rmdir "$cgroups$scope"
 }
 
