@@ -116,8 +116,10 @@ test_oci() {
 }
 
 test_lxc() {
-	printf '101 128K\n1010 1G\n' >/tmp/guests
-	export GUESTS=/tmp/guests
+	printf '101 128K\n1010 1G\n103 128K\n' >/tmp/guests
+	mkdir -p /tmp/vms
+	: >/tmp/vms/103.conf
+	export GUESTS=/tmp/guests VMS=/tmp/vms
 	succeeds "the hookscript before guest 101" "$examples/lxc/hookscript" 101 pre-start
 	there guest-101
 	mkdir -p "$cgroups/lxc/101/ns"
@@ -126,9 +128,19 @@ test_lxc() {
 	limited /lxc/101/ns 128 "guest 101"
 	succeeds "the hookscript behind it" "$examples/lxc/hookscript" 101 post-stop
 	gone guest-101
+	succeeds "the hookscript behind it again" "$examples/lxc/hookscript" 101 post-stop
 	succeeds "one of a guest without a limit" "$examples/lxc/hookscript" 102 pre-start
 	gone guest-102
 	rmdir "$cgroups/lxc/101/ns" "$cgroups/lxc/101"
+	succeeds "the hookscript before virtual machine 103" "$examples/lxc/hookscript" 103 pre-start
+	mkdir -p "$cgroups/qemu.slice/103.scope"
+	limited /qemu.slice/103.scope 128 "virtual machine 103"
+	for phase in post-start pre-stop post-stop; do
+		succeeds "the hookscript, $phase" "$examples/lxc/hookscript" 103 "$phase"
+	done
+	gone guest-103
+	rmdir "$cgroups/qemu.slice/103.scope"
+	fails "plain LXC's words" "$examples/lxc/hookscript" a lxc pre-start
 }
 
 # The commands in the DaemonSet's ConfigMap, on cgroups as kubelet makes them with systemd.
