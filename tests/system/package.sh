@@ -5,6 +5,9 @@
 # The life of the Debian packages in a VM: installed on kernel 6.1, rebooted, the kernel
 # upgraded to 6.12, purged. Prints TAP. Each part is a program of this folder that the
 # system runs after a boot.
+#
+# autopkgtest-pkg-dkms, which debian/control names too, builds and installs the module for the
+# headers that its machine has. It does not load it, and knows no reboot, upgrade and purge.
 
 . "$(dirname -- "$0")/../../scripts/lib.sh"
 . "$TOP/tests/system/parts.sh"
