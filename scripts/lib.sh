@@ -43,6 +43,20 @@ bad_usage()
 	exit "$STATUS_RUNNER"
 }
 
+# make_work NAME: a folder for this run, work, which goes when it ends.
+make_work()
+{
+	work=$(mktemp -d "${TMPDIR:-/tmp}/gpu_dma_lock-$1.XXXXXX")
+	trap cleanup EXIT
+}
+
+# cleanup: a program that has more to end has one of its own.
+# shellcheck disable=SC2317 # called by trap
+cleanup()
+{
+	rm -rf --one-file-system -- "$work"
+}
+
 # hold_lock NAME: waits for NAME and holds it until this process ends. A process
 # started meanwhile inherits it, so hold locks only while making things.
 hold_lock()

@@ -121,8 +121,7 @@ main()
 	esac
 	# shellcheck disable=SC2086 # one word a package
 	"$SCRIPTS/packages" $FLEET_PACKAGES
-	work=$(mktemp -d "${TMPDIR:-/tmp}/gpu_dma_lock-fleet.XXXXXX")
-	trap cleanup EXIT
+	make_work fleet
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
 	check "tenants in a VM went through all phases" fleet_record "$FRAMES"

@@ -5,6 +5,7 @@
 
 # Seconds; most of it is for an emulated compiler.
 TIME_LIMIT=1800
+work=
 adds=()
 checks=0
 failed=0
@@ -55,19 +56,12 @@ part()
 	check ok "$1: ran to its end, and the system went down orderly"
 }
 
-# shellcheck disable=SC2317 # called by trap
-cleanup()
-{
-	rm -rf -- "$work"
-}
-
 # begin_parts: makes $work, builds the packages, which each part gets in adds.
 begin_parts()
 {
 	local deb
 
-	work=$(mktemp -d "${TMPDIR:-/tmp}/gpu_dma_lock-system-test.XXXXXX")
-	trap cleanup EXIT
+	make_work system-test
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
 	for deb in $("$SCRIPTS/deb" "$work/dist"); do
