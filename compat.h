@@ -99,11 +99,11 @@
 #define gdl_ttm_size(bo, type)		0ULL
 #endif
 
-/* 6.2: has a new name */
+/* 6.2: ttm_bo_driver.h is ttm_bo.h */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
-#define GDL_TTM_BO_HEADER		<drm/ttm/ttm_bo.h>
+#define GDL_HAVE_TTM_BO_H		1
 #else
-#define GDL_TTM_BO_HEADER		<drm/ttm/ttm_bo_driver.h>
+#define GDL_HAVE_TTM_BO_H		0
 #endif
 
 /*

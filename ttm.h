@@ -5,7 +5,11 @@
 
 #include "compat.h"
 
-#include GDL_TTM_BO_HEADER
+#if GDL_HAVE_TTM_BO_H
+#include <drm/ttm/ttm_bo.h>
+#else
+#include <drm/ttm/ttm_bo_driver.h>
+#endif
 #include <drm/ttm/ttm_placement.h>
 
 #endif /* GDL_TTM_H */

@@ -260,7 +260,9 @@ static long run_wait_in_thread(long id, long unused)
 	files[0] = device_open();
 	if (device_lock(files[0], id, true, 0))
 		return -1;
-	calls[0] = (struct lock_call){ .fd = -1, .command = "LOCK", .dev = files[0], .exclusive = true };
+	calls[0] = (struct lock_call){
+		.fd = -1, .command = "LOCK", .dev = files[0], .exclusive = true,
+	};
 	calls[0].thread = lock_start(dmabuf_thread, &calls[0]);
 	return 0;
 }
@@ -406,7 +408,7 @@ static void check_share(void)
 	is(client_call(&other, run_queue_up, SHARED, 0), 0,
 	   "another tenant's files hold a buffer, and as many wait");
 	granted = client_call(&other, run_interrupt, SHARED, 0);
-	is(granted, 1, "half of the holders can be another tenant's, also of those that have waited");
+	is(granted, 1, "half of the holders can be another tenant's, those that waited too");
 	stop_two(&owner, &other, "of many files");
 }
 

@@ -236,7 +236,14 @@ static const char *next_policy(void)
 	return n == 0 ? "enforce" : n % 2 ? "audit" : "off";
 }
 
-/* As often as is asked for, and until there was a refusal, and one that would have been. */
+/* Until there was a refusal, and one that would have been, or it takes too long. */
+static bool go_on(time_t last, long long denied, long long audited)
+{
+	return time(NULL) < last && (swarm_stat("quota_denied") == denied ||
+				     swarm_stat("quota_audited") == audited);
+}
+
+/* As often as is asked for, and until both were seen. */
 static void change_policies(long long denied, long long audited)
 {
 	time_t last = time(NULL) + CLOSE_SECONDS;
@@ -245,9 +252,7 @@ static void change_policies(long long denied, long long audited)
 
 	srandom(1);
 	clock_gettime(CLOCK_MONOTONIC, &from);
-	for (i = 0; !err && (i < changes || (time(NULL) < last &&
-		    (swarm_stat("quota_denied") == denied ||
-		     swarm_stat("quota_audited") == audited))); i++) {
+	for (i = 0; !err && (i < changes || go_on(last, denied, audited)); i++) {
 		err = swarm_cmd("policy %s\n", next_policy());
 		usleep(CHANGE_MICROSECONDS);
 	}

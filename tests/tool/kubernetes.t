@@ -45,7 +45,7 @@ runs() {
 print(list(yaml.safe_load_all(sys.stdin))[2]["spec"]["template"]["spec"]["containers"][0]["args"][0])' \
 		<"$daemonset" | sed "s|/etc/gpu-dma-lock|$work/mount|" >"$work/script"
 	: >"$work/set"
-	work=$work PATH=$work/bin:$PATH timeout 60 sh -ec "$(cat "$work/script")"
+	env work="$work" PATH="$work/bin:$PATH" timeout 60 sh -ec "$(cat "$work/script")"
 }
 
 runs
