@@ -175,9 +175,10 @@ static void set_policy(const char *name)
 /* How many lines of the kernel's log tell of it since the test began. */
 static int lines_of_loss(void)
 {
-	FILE *log = popen("dmesg | tac | sed '/run-tests: begin /q' | grep -c 'not be tracked'", "re");
+	FILE *log;
 	int lines = -1;
 
+	log = popen("dmesg | tac | sed '/run-tests: begin /q' | grep -c 'not be tracked'", "re");
 	if (!log || fscanf(log, "%d", &lines) != 1)
 		bail("reading the kernel's log");
 	pclose(log);
