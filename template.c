@@ -291,8 +291,11 @@ static int make(struct gdl_template *t, struct cgroup *cgrp, const char *path)
 	if (IS_ERR(b))
 		return PTR_ERR(b);
 	memcpy(b->cgroup.path->name, path, len + 1);
-	/* Nobody else has that copy of the path yet. */
-	if (is_below_taken(cgrp, b->cgroup.path->name)) {
+	/*
+	 * Nobody else has that copy of the path yet. An ancestor that was bound meanwhile is no
+	 * more about to be taken: the caller has looked too early for it.
+	 */
+	if (is_below_taken(cgrp, b->cgroup.path->name) || is_taken_above(t, cgrp)) {
 		unreserve(b);
 		return 0;
 	}
