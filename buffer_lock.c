@@ -253,8 +253,7 @@ int gdl_lock_begin(struct gdl_claim *c, u64 buffer_id, struct gdl_sleeper *sleep
 	spin_lock_bh(&gdl_lock_lock);
 	if (stopping)
 		goto out;
-	lock = gdl_lock_table_get(buffer_id, GFP_ATOMIC | __GFP_NOWARN |
-				  (c->owner->id ? __GFP_ACCOUNT : 0), &ret);
+	lock = gdl_lock_table_get(buffer_id, GFP_ATOMIC | __GFP_NOWARN, &ret);
 	if (!lock)
 		goto out;
 	ret = lock_or_wait(lock, c, sleeper, place);
