@@ -22,7 +22,6 @@
 
 #define NOBODY		65534
 #define LIMIT		1048576
-#define LEASE_PARAM	"/sys/module/gpu_dma_lock/parameters/tenant_lock_ms"
 #define TENANT_MS	400
 #define LONG_MS		600000	/* no lease ends while a check is made */
 #define WAIT_MS		30000	/* for what comes soon, on a machine that is not busy */
@@ -480,21 +479,12 @@ static void check_files(void)
 	close(no);
 }
 
-static void set_tenant_ms(int ms)
-{
-	int fd = open(LEASE_PARAM, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || dprintf(fd, "%d", ms) < 0)
-		bail("setting tenant_lock_ms");
-	close(fd);
-}
-
 static void check_dmabufs(void)
 {
 	struct client a, b, b2;
 
 	/* Agent 2's locks are leases, which are not to end here. */
-	set_tenant_ms(LONG_MS);
+	device_set_tenant_ms(LONG_MS);
 	tenant_start(&a, 1);
 	tenant_start(&b, 2);
 	tenant_start(&b2, 2);
@@ -519,7 +509,7 @@ static void check_dmabufs(void)
 		 "LOCK of a dma-buf: it is granted when the first is killed");
 	client_stop(&a, 0);
 	client_stop(&b2, 0);
-	set_tenant_ms(10000);
+	device_set_tenant_ms(10000);
 	close(dmabuf);
 	lock_none_left("of dma-bufs");
 }
@@ -527,7 +517,7 @@ static void check_dmabufs(void)
 /* Two tenants that have a buffer of this process's agent in hand. */
 static void leases_begin(struct client *a, struct client *b)
 {
-	set_tenant_ms(TENANT_MS);
+	device_set_tenant_ms(TENANT_MS);
 	tenant_start(a, 1);
 	tenant_start(b, 2);
 	if (run_export(65536, 0))
@@ -538,7 +528,7 @@ static void leases_begin(struct client *a, struct client *b)
 
 static void leases_end(struct client *a, struct client *b, const char *what)
 {
-	set_tenant_ms(10000);
+	device_set_tenant_ms(10000);
 	client_stop(a, 0);
 	client_stop(b, 0);
 	device_unlock_fd(dev, dmabuf);
@@ -606,7 +596,7 @@ static void check_leases(void)
 	usleep(TENANT_MS * 2000);
 	is_errno(tenant(&b, run_lock_dmabuf, 1, 0), EAGAIN, "lease: the owner's lock has none");
 	is_errno(device_unlock_fd(dev, dmabuf), 0, "lease: the owner unlocks");
-	set_tenant_ms(0);
+	device_set_tenant_ms(0);
 	is_errno(tenant(&b, run_lock_dmabuf, 1, 0), EACCES,
 		 "tenant_lock_ms=0: EACCES for another agent's buffer");
 	is_errno(device_lock_fd(dev, dmabuf, true, 0), 0, "tenant_lock_ms=0: the owner locks it");
@@ -660,7 +650,7 @@ static void check_upgrade_ends(struct client *a, struct client *b)
 {
 	int i, errs = 0, err = 0;
 
-	set_tenant_ms(10000);
+	device_set_tenant_ms(10000);
 	for (i = 0; i < TRIES && !errs && err != ETIMEDOUT; i++) {
 		errs = tenant(a, run_lock_dmabuf, 0, 0);
 		usleep(900000);
@@ -681,11 +671,11 @@ static void check_held_back(void)
 
 	leases_begin(&a, &b);
 	check_converted(&a);
-	set_tenant_ms(LONG_MS);
+	device_set_tenant_ms(LONG_MS);
 	is(tenant(&a, run_many_locks, 0, 0), 512,
 	   "lease: half of the holders of a buffer can be other agents'");
 	tenant(&a, run_many_close, 0, 0);
-	set_tenant_ms(TENANT_MS);
+	device_set_tenant_ms(TENANT_MS);
 	ok(tenant(&a, run_many_locks, 0, 0) >= 512, "lease: others' leases, as many as can be");
 	is_errno(device_lock_fd(dev, dmabuf, true, WAIT_MS), 0,
 		 "beside so many leases: the owner waits, and has it");

@@ -11,6 +11,7 @@
 #include "tap.h"
 
 #define DEVICE_PATH	"/dev/gpu_dma_lock"
+#define DEVICE_TENANT_MS	"/sys/module/gpu_dma_lock/parameters/tenant_lock_ms"
 
 static inline int device_open(void)
 {
@@ -112,6 +113,16 @@ static inline int device_report(int fd, __s32 pid, __u64 device, __u64 bytes, __
 		return errno;
 	*id = arg.id;
 	return 0;
+}
+
+/* How long an agent's locks may make another wait, in ms. */
+static inline void device_set_tenant_ms(int ms)
+{
+	int fd = open(DEVICE_TENANT_MS, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || dprintf(fd, "%d", ms) < 0)
+		bail("setting tenant_lock_ms");
+	close(fd);
 }
 
 #endif /* TESTS_DEVICE_H */

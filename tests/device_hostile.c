@@ -18,7 +18,6 @@
 #include "lock.h"
 
 #define NOBODY		65534
-#define LEASE_PARAM	"/sys/module/gpu_dma_lock/parameters/tenant_lock_ms"
 #define TENANT_MS	4000
 #define NO_END_MS	600000
 #define PLACES		10
@@ -311,19 +310,10 @@ static void tenant_start(struct client *c, int agent)
 		bail("a tenant that opens the device");
 }
 
-static void set_tenant_ms(int ms)
-{
-	int fd = open(LEASE_PARAM, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || dprintf(fd, "%d", ms) < 0)
-		bail("setting tenant_lock_ms");
-	close(fd);
-}
-
 /* Two tenants that have the first one's buffer in hand. */
 static void start_two(struct client *owner, struct client *other, int ms)
 {
-	set_tenant_ms(ms);
+	device_set_tenant_ms(ms);
 	tenant_start(owner, 1);
 	tenant_start(other, 2);
 	if (client_call(owner, run_export, 65536, 0) || client_call(other, run_receive, 0, 0))
@@ -332,7 +322,7 @@ static void start_two(struct client *owner, struct client *other, int ms)
 
 static void stop_two(struct client *a, struct client *b, const char *what)
 {
-	set_tenant_ms(10000);
+	device_set_tenant_ms(10000);
 	client_stop(a, 0);
 	client_stop(b, 0);
 	lock_none_left(what);
